@@ -23,7 +23,7 @@ def parse(settings: type[Settings], arguments: Sequence[str], command: str) -> S
         UsageError: A flag is unknown, missing, or its value not allowed.
     """
     source = CliSettingsSource[Any](
-        settings,
+        settings,  # pyright: ignore[reportArgumentType] - also takes plain models
         cli_prog_name=command,
         cli_parse_none_str="none",
         cli_hide_none_type=True,

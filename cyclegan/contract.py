@@ -1,8 +1,8 @@
 """What an exported model promises to whoever runs it; imports no PyTorch.
 
-A model takes and gives RGB bytes: one input `image` and one output `translated`, both uint8 of shape
-(n, h, w, 3), with any n >= 1 and any h and w that are multiples of `ModelCard.size_multiple` and at
-least `ModelCard.min_side`. Everything else that a user of the file must know is in its `ModelCard`.
+A model takes and gives RGB bytes: one input `image` and one output `translated`, both uint8 of
+shape (n, h, w, 3), with any n >= 1 and any h and w that are multiples of `ModelCard.size_multiple`
+and at least `ModelCard.min_side`. Whatever else a user of the file must know is in its `ModelCard`.
 """
 
 import re
@@ -31,7 +31,14 @@ def _checked_domain(name: str) -> str:
     return name
 
 
+def _two_names(names: tuple[str, str]) -> tuple[str, str]:
+    if names[0] == names[1]:
+        raise ValueError(f"both domains are called {names[0]}; give them two names")
+    return names
+
+
 DomainName = Annotated[str, AfterValidator(_checked_domain)]
+DomainNames = Annotated[tuple[DomainName, DomainName], AfterValidator(_two_names)]
 
 
 class TrainingFacts(BaseModel):

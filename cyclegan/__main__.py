@@ -1,0 +1,66 @@
+"""The front door: `cyclegan <verb>`. Imports a package only inside the verb that needs it."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from cyclegan.errors import CycleGANError, UsageError
+
+USAGE = """\
+usage: cyclegan VERB ...
+
+Translate pictures between two domains that nobody has paired.
+
+  train           train on two folders of pictures; again to continue
+  check-data      look for trouble in the folders before training
+  draw-data       draw two folders of landscapes, summer and winter, to try things out
+  export          write a run's generators as ONNX models
+  import-weights  make an ONNX model of a generator that the paper's authors published
+  translate       translate pictures and folders with an exported model
+  serve           serve exported models over HTTP
+
+cyclegan VERB --help tells what a verb takes.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb; 0 when it did its work, 1 when it did a part, 2 when the user can mend it."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        return _run(words)
+    except CycleGANError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        sys.stdout.write(USAGE)
+        return 0
+    verb, *rest = words
+    match verb:
+        case "train":
+            from training.train_command import run
+        case "check-data":
+            from training.check_command import run
+        case "draw-data":
+            from training.draw_command import run
+        case "export":
+            from cyclegan.export_command import run
+        case "import-weights":
+            from cyclegan.import_command import run
+        case "translate":
+            from service.translate_command import run
+        case "serve":
+            from service.serve_command import run
+        case _:
+            raise UsageError(f"cyclegan has no verb {verb!r}; see cyclegan --help")
+    return run(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""The file in which training and export meet: it describes itself, so nobody re-types an option."""
+
+import io
+import pickle
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from cyclegan.atomic_file import write_atomically
+from cyclegan.contract import TrainingFacts
+from cyclegan.errors import CheckpointError
+from cyclegan.networks import Networks, NetworksConfig
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights with their architecture and all that continuing needs."""
+
+    FORMAT: ClassVar[int] = 1
+
+    config: NetworksConfig
+    weights: dict[str, Tensor]
+    """The state of `Networks`."""
+    domains: tuple[str, str]
+    """Names of the domains A and B."""
+    facts: TrainingFacts
+    """What the exported model's card will say."""
+    resume: dict[str, Any]
+    """State of optimizers, histories and step; `training` alone knows its layout."""
+
+    def save(self, path: Path) -> None:
+        """Write to `path` wholly or not at all.
+
+        Raises:
+            CheckpointError: The disk is full or the folder cannot be written to.
+        """
+        contents = {
+            "format": self.FORMAT,
+            "config": self.config.model_dump(),
+            "weights": self.weights,
+            "domains": list(self.domains),
+            "facts": self.facts.model_dump(),
+            "resume": self.resume,
+        }
+        # Through memory: on a full disk torch.save to a file reports an unrelated RuntimeError.
+        buffer = io.BytesIO()
+        torch.save(contents, buffer)
+        try:
+            write_atomically(path, buffer.getvalue())
+        except OSError as error:
+            raise CheckpointError(
+                f"{path} could not be written ({error.strerror}); a former checkpoint there is "
+                "whole: make room or give the right to write, then run the same command again"
+            ) from None
+
+    @classmethod
+    def load(cls, path: Path) -> "Checkpoint":
+        """Read a checkpoint; tensors land on the CPU.
+
+        Raises:
+            CheckpointError: It is missing, damaged, from another version, or holds more than data.
+        """
+        contents = load_tensors(path)
+        if contents.get("format") != cls.FORMAT:
+            raise CheckpointError(
+                f"{path} has format {contents.get('format')!r}; expected {cls.FORMAT}, a "
+                "checkpoint of this version of the project"
+            )
+        try:
+            return cls(
+                NetworksConfig.model_validate(contents["config"]),
+                contents["weights"],
+                tuple(contents["domains"]),
+                TrainingFacts.model_validate(contents["facts"]),
+                contents["resume"],
+            )
+        except (KeyError, TypeError, ValidationError):
+            raise CheckpointError(
+                f"{path} lacks parts of a checkpoint; start a new run in another folder"
+            ) from None
+
+    def networks(self) -> Networks:
+        """Build the networks with these weights.
+
+        Raises:
+            CheckpointError: The weights are not those of the architecture.
+        """
+        networks = Networks(self.config)
+        try:
+            networks.load_state_dict(self.weights)
+        except RuntimeError:
+            raise CheckpointError(
+                "the checkpoint's weights do not fit the architecture that it describes; it is "
+                "damaged: start again from another checkpoint"
+            ) from None
+        return networks
+
+
+def load_tensors(path: Path) -> dict[str, Any]:
+    """Read a file of `torch.save` that holds a dictionary of plain data; execute nothing.
+
+    Raises:
+        CheckpointError: It is missing, damaged, or holds anything that could execute code.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Of a foreign file PyTorch asks the user to file an issue with it.
+            warnings.simplefilter("ignore", UserWarning)
+            contents = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} does not exist; expected a checkpoint or weights") from None
+    except IsADirectoryError:
+        raise CheckpointError(f"{path} is a folder; expected a file") from None
+    except PermissionError:
+        raise CheckpointError(f"{path} may not be read; give the right to read it") from None
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"{path} was refused: it is damaged, or holds more than weights, which could execute "
+            "code; take it from its source again"
+        ) from None
+    # Whatever its reader stumbles over in bytes that were never a checkpoint.
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError):
+        raise CheckpointError(f"{path} is damaged, or was not written by torch.save") from None
+    if not isinstance(contents, dict):
+        raise CheckpointError(f"{path} holds a {type(contents).__name__}; expected a dictionary")
+    return contents

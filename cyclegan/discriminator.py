@@ -1,0 +1,63 @@
+"""The discriminator: judges patches of an image.
+
+Source: Isola et al. 2017, arXiv:1611.07004, section 3.2.2; Zhu et al. 2017, section 7.2.
+"""
+
+from itertools import pairwise
+
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, PositiveInt
+from torch import Tensor, nn
+
+from cyclegan.norm import Norm, bias_before, norm_layer
+
+
+class DiscriminatorConfig(BaseModel):
+    """Shape of a discriminator; the defaults are the paper's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    width: PositiveInt = 64
+    """Channels of the first layer."""
+    layers: PositiveInt = 3
+    """Layers of stride 2; 3 of them judge patches of 70×70 pixels."""
+    norm: Norm = "instance"
+    """Normalisation; the paper's is instance."""
+
+
+class PatchDiscriminator(nn.Module):
+    """C64-C128-C256-C512 and a score for each patch, in the notation of the paper.
+
+    256×256 pixels give 30×30 scores. There is no sigmoid: the objective says what a score means.
+    """
+
+    def __init__(self, config: DiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = [config.width * min(2**n, 8) for n in range(config.layers + 1)]
+        strides = [2] * (config.layers - 1) + [1]
+        self.layers = nn.Sequential(
+            # The first layer has no norm: it would hide the colours from the judge.
+            nn.Sequential(nn.Conv2d(3, widths[0], 4, stride=2, padding=1), _leaky_relu()),
+            *(
+                _judging(inputs, outputs, stride, config.norm)
+                for (inputs, outputs), stride in zip(pairwise(widths), strides, strict=True)
+            ),
+        )
+        self.score = nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1)
+
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1 p q"]:
+        """Score each patch of images in [-1, 1]: high means real; the result is float32."""
+        return self.score(self.layers(images)).float()
+
+
+def _judging(inputs: int, outputs: int, stride: int, norm: Norm) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 4, stride, padding=1, bias=bias_before(norm)),
+        norm_layer(norm, outputs),
+        _leaky_relu(),
+    )
+
+
+def _leaky_relu() -> nn.LeakyReLU:
+    return nn.LeakyReLU(0.2, inplace=True)

@@ -1,0 +1,104 @@
+"""From a generator to an ONNX file that takes and gives bytes, checked against PyTorch."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import onnx
+import onnxruntime as ort
+import torch
+from jaxtyping import UInt8
+from torch import Tensor, nn
+
+from cyclegan.atomic_file import write_atomically
+from cyclegan.contract import INPUT, OUTPUT, ModelCard, TrainingFacts
+from cyclegan.errors import ExportError
+from cyclegan.generator import Generator
+from cyclegan.pixels import to_bytes, to_signed
+
+ALLOWED_DIFFERENCE = 1  # of 255 levels: rounding of the same value computed in another order
+CHECKED_SIZES = ((1, 64, 96), (2, 128, 128), (1, 256, 200))  # images, height, width
+
+
+class Deployed(nn.Module):
+    """A generator with bytes on both sides, so that nobody else repeats the scaling."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, image: UInt8[Tensor, "n h w 3"]) -> UInt8[Tensor, "n h w 3"]:
+        """Translate RGB bytes, channels last, as image libraries hold them."""
+        signed = to_signed(image.permute(0, 3, 1, 2))
+        return to_bytes(self.generator(signed)).permute(0, 2, 3, 1)
+
+
+def describe(generator: Generator, domains: tuple[str, str], facts: TrainingFacts) -> ModelCard:
+    """Write the card of a generator that translates the first of `domains` into the second."""
+    source, target = domains
+    return ModelCard(
+        source=source,
+        target=target,
+        size_multiple=Generator.SIZE_MULTIPLE,
+        min_side=Generator.MIN_SIDE,
+        parameters=sum(p.numel() for p in generator.parameters()),
+        architecture=generator.config.model_dump(),
+        training=facts,
+    )
+
+
+def export_onnx(generator: Generator, card: ModelCard, path: Path) -> int:
+    """Write `path` and return by how many levels of 255 it differs from PyTorch at most.
+
+    The folder is made; nothing is left in it when the check fails.
+
+    Raises:
+        ExportError: ONNX Runtime gives other bytes than PyTorch, or `path` cannot be written.
+    """
+    deployed = Deployed(deepcopy(generator)).cpu().eval()  # the caller may go on training
+    model = _to_onnx(deployed)
+    for key, value in card.to_metadata().items():
+        model.metadata_props.add(key=key, value=value)
+    content = model.SerializeToString()
+    difference = max(_difference(deployed, content, *size) for size in CHECKED_SIZES)
+    if difference > ALLOWED_DIFFERENCE:
+        raise ExportError(
+            f"the ONNX model differs from the PyTorch model by up to {difference} of 255 levels "
+            f"(allowed: {ALLOWED_DIFFERENCE}); check the versions of torch and onnxruntime"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        raise ExportError(f"{path} could not be written ({error.strerror})") from None
+    return difference
+
+
+def _to_onnx(deployed: Deployed) -> onnx.ModelProto:
+    program = torch.onnx.export(
+        deployed,
+        (torch.zeros(2, 64, 96, 3, dtype=torch.uint8),),
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=({i: torch.export.Dim.DYNAMIC for i in range(3)},),
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    # The exporter names sizes s40 or 4*(((s62 - 1)//4)) + 4; people read this in a viewer.
+    for value in (*model.graph.input, *model.graph.output):
+        for dimension, name in zip(value.type.tensor_type.shape.dim, "nhw", strict=False):
+            dimension.dim_param = name
+    return model
+
+
+def _difference(deployed: Deployed, content: bytes, images: int, height: int, width: int) -> int:
+    random = torch.Generator().manual_seed(height * width)
+    pictures = torch.randint(
+        0, 256, (images, height, width, 3), dtype=torch.uint8, generator=random
+    )
+    with torch.inference_mode():
+        expected = deployed(pictures)
+    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    [actual] = session.run([OUTPUT], {INPUT: pictures.numpy()})
+    return int((expected.int() - torch.from_numpy(actual).int()).abs().max())

@@ -1,0 +1,89 @@
+"""The verb `cyclegan export`."""
+
+import io
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from cyclegan.atomic_file import write_atomically
+from cyclegan.checkpoint import Checkpoint
+from cyclegan.command_line import parse
+from cyclegan.contract import FILE_AB, FILE_BA
+from cyclegan.errors import CheckpointError, ExportError
+from cyclegan.export import describe, export_onnx
+from cyclegan.reference import reference_weights
+
+logger = logging.getLogger(__name__)
+
+
+class ExportSettings(BaseModel):
+    """Write both generators of a run as ONNX models, checked against PyTorch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    run: Path
+    """Folder of a training run, or one of its checkpoints."""
+    out: Path | None = None
+    """Folder to write a2b.onnx and b2a.onnx to, as in models/NAME."""
+    reference_weights: Path | None = None
+    """Folder to write the four networks to, in the form of the authors' implementation."""
+
+    @model_validator(mode="after")
+    def _something_is_wanted(self) -> "ExportSettings":
+        if self.out is None and self.reference_weights is None:
+            raise ValueError("give --out models/NAME, or --reference-weights DIR, or both")
+        return self
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Export what is asked for."""
+    settings = parse(ExportSettings, arguments, "cyclegan export")
+    checkpoint = Checkpoint.load(_checkpoint_of(settings.run))
+    if settings.out is not None:
+        _export(checkpoint, settings.out)
+    if settings.reference_weights is not None:
+        _export_reference(checkpoint, settings.reference_weights)
+    return 0
+
+
+def _checkpoint_of(run: Path) -> Path:
+    latest = run / "latest.pt" if run.is_dir() else run
+    if not latest.exists():
+        raise CheckpointError(
+            f"{run} holds no latest.pt; expected the --run of a `cyclegan train` that has saved"
+        )
+    return latest
+
+
+def _export(checkpoint: Checkpoint, out: Path) -> None:
+    networks, (a, b) = checkpoint.networks(), checkpoint.domains
+    for generator, domains, name in (
+        (networks.gen_ab, (a, b), FILE_AB),
+        (networks.gen_ba, (b, a), FILE_BA),
+    ):
+        card = describe(generator, domains, checkpoint.facts)
+        difference = export_onnx(generator, card, out / name)
+        logger.info(
+            "%s: %s, %s weights, within %d of 255 levels of PyTorch",
+            out / name,
+            card.translation,
+            f"{card.parameters:,}",
+            difference,
+        )
+    logger.info("serve with: cyclegan serve --models %s", out.parent)
+
+
+def _export_reference(checkpoint: Checkpoint, folder: Path) -> None:
+    for name, weights in reference_weights(checkpoint.networks()).items():
+        file = folder / f"latest_net_{name}.pth"
+        buffer = io.BytesIO()
+        torch.save(weights, buffer)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, buffer.getvalue())
+        except OSError as error:
+            raise ExportError(f"{file} could not be written ({error.strerror})") from None
+        logger.info("%s: %d tensors", file, len(weights))

@@ -1,0 +1,104 @@
+"""Unpaired crops: item = f(seed, step), so that a run can be continued at any step."""
+
+import os
+from collections.abc import Sequence
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from rich.progress import track
+from torch import Tensor
+
+from training.pictures import read_resized
+
+Crops = UInt8[Tensor, "n 3 h w"]
+
+
+class Domain:
+    """The pictures of one folder, resized to a square; those that fit are kept in memory."""
+
+    def __init__(self, files: Sequence[Path], load_size: int, cache_bytes: int) -> None:
+        self.files = files
+        self.load_size = load_size
+        self._cache_bytes = cache_bytes
+        self._decoded: dict[int, UInt8[np.ndarray, "side side 3"]] = {}
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> UInt8[np.ndarray, "side side 3"]:
+        """Picture number `index`; the caller must not change it.
+
+        Raises:
+            DataError: The file cannot be read.
+        """
+        if index in self._decoded:
+            return self._decoded[index]
+        return self._read(self.files[index])
+
+    def preload(self, label: str) -> None:
+        """Decode as many pictures as fit into memory, so that a bad file is met at once.
+
+        Raises:
+            DataError: A file cannot be read.
+        """
+        files = self.files[: self._fitting]
+        with ThreadPool(len(os.sched_getaffinity(0))) as pool:
+            read = pool.imap(self._read, files)
+            self._decoded = dict(enumerate(track(read, label, len(files), transient=True)))
+
+    @property
+    def _fitting(self) -> int:
+        return self._cache_bytes // (3 * self.load_size**2)
+
+    def _read(self, file: Path) -> UInt8[np.ndarray, "side side 3"]:
+        return read_resized(file, self.load_size)
+
+
+class UnpairedCrops:
+    """Random crops of two domains; `crops[step]` is the batch of that step, always the same.
+
+    As in the reference, an epoch shows every picture of A once in random order (repeated until the
+    larger domain's size is reached), each beside a random picture of B.
+    """
+
+    def __init__(
+        self, a: Domain, b: Domain, *, crop: int, flip: bool, batch: int, seed: int
+    ) -> None:
+        self.a, self.b = a, b
+        self.crop, self.flip, self.batch, self.seed = crop, flip, batch, seed
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which the larger domain is seen once."""
+        return max(1, max(len(self.a), len(self.b)) // self.batch)
+
+    def __getitem__(self, step: int) -> tuple[Crops, Crops]:
+        """Give the crops of A and B of step number `step`, counted from 0."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(self._epoch_pictures)
+        chosen_a = order[place * self.batch : (place + 1) * self.batch] % len(self.a)
+        rng = np.random.default_rng([self.seed, 1, step])
+        chosen_b = rng.integers(len(self.b), size=self.batch)
+        return (
+            self._crops(self.a, chosen_a.tolist(), rng),
+            self._crops(self.b, chosen_b.tolist(), rng),
+        )
+
+    @property
+    def _epoch_pictures(self) -> int:
+        return max(len(self.a), len(self.b), self.batch)
+
+    def _crops(self, domain: Domain, chosen: list[int], rng: np.random.Generator) -> Crops:
+        crops = [self._crop(domain[index], rng) for index in chosen]
+        return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+
+    def _crop(
+        self, picture: UInt8[np.ndarray, "side side 3"], rng: np.random.Generator
+    ) -> UInt8[np.ndarray, "crop crop 3"]:
+        top, left = rng.integers(picture.shape[0] - self.crop + 1, size=2)
+        cut = picture[top : top + self.crop, left : left + self.crop]
+        mirrored = self.flip and rng.random() < 0.5
+        return cut[:, ::-1] if mirrored else cut

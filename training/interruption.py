@@ -1,0 +1,33 @@
+"""Ctrl-C and SIGTERM end a run between two steps, so that what is saved is a whole state."""
+
+import signal
+from types import FrameType, TracebackType
+
+
+class Interruption:
+    """While entered, notes the first signal in `requested`; a second one ends the program."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __enter__(self) -> "Interruption":
+        self._former = {number: signal.getsignal(number) for number in self.SIGNALS}
+        for number in self.SIGNALS:
+            signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True

@@ -1,0 +1,142 @@
+"""The loop: take steps, look after what has to be written, stop when it is time."""
+
+import logging
+from pathlib import Path
+
+import torch
+
+from cyclegan.atomic_file import write_atomically
+from cyclegan.checkpoint import Checkpoint
+from cyclegan.errors import UsageError
+from cyclegan.pixels import to_signed
+from training.data import Domain, UnpairedCrops
+from training.device import choose_device, precision_context
+from training.folders import DataFolders, find_folders
+from training.interruption import Interruption
+from training.pictures import picture_files
+from training.progress import TrainingBar
+from training.report import Report
+from training.samples import Samples, evenly
+from training.settings import TrainSettings
+from training.state import TrainState
+from training.step import train_step
+
+logger = logging.getLogger(__name__)
+
+LATEST = "latest.pt"
+SAMPLE_ROWS = 4
+
+# Another value of these on the same run changes nothing of what it computes.
+_FREE = {
+    "data", "domain_a", "domain_b", "run", "steps", "device",
+    "checkpoint_every", "sample_every", "log_every", "cache_mib",
+}  # fmt: skip
+
+
+def train(settings: TrainSettings) -> TrainState:
+    """Train to the end of the schedule; called again with the same settings, continue.
+
+    Raises:
+        DataError: A folder or picture cannot be trained on.
+        UsageError: The run was begun with other settings, or a device is missing.
+        CheckpointError: The run's checkpoint cannot be read or written.
+    """
+    device = choose_device(settings.device)
+    folders = find_folders(settings.data, settings.domain_a, settings.domain_b)
+    crops = _crops(folders, settings)
+    samples = _samples(folders, settings)
+    state = _begin_or_continue(settings, device)
+
+    whole = settings.schedule.steps(crops.steps_per_epoch)
+    last = min(whole, settings.steps or whole)
+    with (
+        Interruption() as interruption,
+        Report(settings.run, state.step) as report,
+        TrainingBar(state.step, last, settings.batch) as bar,
+    ):
+        while state.step < last and not interruption.requested:
+            rate = settings.schedule.rate(state.step, crops.steps_per_epoch)
+            state.set_learning_rate(rate)
+            real_a, real_b = (to_signed(x.to(device)) for x in crops[state.step])
+            with precision_context(settings.precision, device):
+                report.add(train_step(state, real_a, real_b, settings.weights))
+
+            bar.advance(state.step)
+            ends = state.step == last or interruption.requested
+            if ends or state.step % settings.log_every == 0:
+                bar.show(report.losses(state.step, rate))
+            if ends or state.step % settings.sample_every == 0:
+                report.sample(state.step, samples.grid(state.networks))
+            if ends or state.step % settings.checkpoint_every == 0:
+                state.to_checkpoint(settings).save(settings.run / LATEST)
+    _say_how_it_ended(state.step, whole, settings)
+    return state
+
+
+def _crops(folders: DataFolders, settings: TrainSettings) -> UnpairedCrops:
+    files = picture_files(folders.train_a), picture_files(folders.train_b)
+    budget = settings.cache_mib * 2**20
+    a = Domain(files[0], settings.load_size, budget * len(files[0]) // sum(map(len, files)))
+    b = Domain(files[1], settings.load_size, budget * len(files[1]) // sum(map(len, files)))
+    a.preload(f"reading {settings.names[0]}")
+    b.preload(f"reading {settings.names[1]}")
+    return UnpairedCrops(
+        a,
+        b,
+        crop=settings.crop,
+        flip=settings.flip,
+        batch=settings.batch,
+        seed=settings.seed,
+    )
+
+
+def _samples(folders: DataFolders, settings: TrainSettings) -> Samples:
+    """Take test pictures where there are some."""
+    files_a = picture_files(folders.test_a or folders.train_a)
+    files_b = picture_files(folders.test_b or folders.train_b)
+    rows = min(SAMPLE_ROWS, len(files_a), len(files_b))
+    return Samples(evenly(files_a, rows), evenly(files_b, rows), settings.crop, settings.names)
+
+
+def _begin_or_continue(settings: TrainSettings, device: torch.device) -> TrainState:
+    latest = settings.run / LATEST
+    if latest.exists():
+        checkpoint = Checkpoint.load(latest)
+        _check_same(checkpoint.facts.settings, settings)
+        state = TrainState.restore(checkpoint, settings, device)
+        logger.info("continuing %s at step %d", settings.run, state.step)
+        return state
+    _prepare(settings)
+    return TrainState.start(settings, device)
+
+
+def _prepare(settings: TrainSettings) -> None:
+    try:
+        settings.run.mkdir(parents=True, exist_ok=True)
+        text = settings.model_dump_json(indent=2) + "\n"
+        write_atomically(settings.run / "settings.json", text.encode())
+    except OSError as error:
+        raise UsageError(
+            f"{settings.run} cannot be written to ({error.strerror}); give another --run"
+        ) from None
+
+
+def _check_same(former: dict[str, object], settings: TrainSettings) -> None:
+    """Refuse to go on with settings that would make it another run."""
+    now = settings.model_dump(mode="json")
+    changed = [key for key in former if key not in _FREE and former[key] != now.get(key)]
+    if changed:
+        key = changed[0]
+        raise UsageError(
+            f"{settings.run} was begun with {key} = {former[key]}, now it is {now.get(key)}; "
+            "repeat the former command to continue, or give another --run to begin anew"
+        )
+
+
+def _say_how_it_ended(step: int, whole: int, settings: TrainSettings) -> None:
+    run: Path = settings.run
+    if step < whole:
+        logger.info("saved at step %d of %d; the same command goes on from there", step, whole)
+        if settings.steps == step:
+            logger.info("(--steps %d ends it here; leave it out to go on)", step)
+    logger.info("export with: cyclegan export --run %s --out models/NAME", run)

@@ -1,0 +1,67 @@
+"""The bar that shows a run's losses, pictures per second and time left."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+
+class TrainingBar:
+    """A line on a terminal; elsewhere, as in a log file, a sentence every half minute."""
+
+    SENTENCE_SECONDS = 30
+
+    def __init__(self, step: int, steps: int, batch: int) -> None:
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:.1f} pictures/s"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}"),
+            console=self._console,
+        )
+        self._task = self._bar.add_task("", total=steps, completed=step, rate=0.0, losses="")
+        self._batch = batch
+        self._last = self._start = time.monotonic()
+        self._first_step = step
+        self._losses = ""
+
+    def __enter__(self) -> "TrainingBar":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def advance(self, step: int) -> None:
+        """Show that `step` steps have been taken."""
+        now = time.monotonic()
+        rate = self._batch * (step - self._first_step) / max(now - self._start, 1e-9)
+        self._bar.update(self._task, completed=step, rate=rate)
+        if not self._console.is_terminal and now - self._last > self.SENTENCE_SECONDS:
+            self._last = now
+            self._console.print(f"step {step}: {rate:.1f} pictures/s; {self._losses}", style="")
+
+    def show(self, losses: dict[str, float]) -> None:
+        """Show the latest means."""
+        pairs = {"adversarial": "adversarial_", "cycle": "cycle_", "judges": "discriminator_"}
+        self._losses = "  ".join(
+            f"{label} {sum(v for name, v in losses.items() if name.startswith(prefix)):.3f}"
+            for label, prefix in pairs.items()
+        )
+        self._bar.update(self._task, losses=self._losses)

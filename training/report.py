@@ -1,0 +1,77 @@
+"""What is written of a run while it runs: losses in log.jsonl and TensorBoard, sample pictures."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from cyclegan.atomic_file import write_atomically
+from training.samples import png
+from training.step import StepLosses
+
+
+class Report:
+    """The records of a run, in its folder.
+
+    Losses are summed where they are computed; only `losses` waits for the device.
+    """
+
+    def __init__(self, run: Path, step: int) -> None:
+        self._run = run
+        self._log = run / "log.jsonl"
+        self._forget_after(step)
+        self._writer = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+        self._sum: Tensor | None = None
+        self._count = 0
+
+    def __enter__(self) -> "Report":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+    def add(self, losses: StepLosses) -> None:
+        """Note the losses of a step, without waiting for them."""
+        values = torch.stack(losses)
+        self._sum = values if self._sum is None else self._sum + values
+        self._count += 1
+
+    def losses(self, step: int, rate: float) -> dict[str, float]:
+        """Record the means since the last call, under the step just taken, and return them."""
+        if self._sum is None:
+            return {}
+        means = dict(zip(StepLosses._fields, (self._sum / self._count).tolist(), strict=True))
+        self._sum, self._count = None, 0
+        with self._log.open("a") as log:
+            log.write(json.dumps({"step": step, **means, "learning_rate": rate}) + "\n")
+        for name, value in means.items():
+            self._writer.add_scalar(f"loss/{name}", value, step)
+        self._writer.add_scalar("learning_rate", rate, step)
+        return means
+
+    def sample(self, step: int, picture: UInt8[np.ndarray, "h w 3"]) -> Path:
+        """Keep a grid of sample pictures under the step's number."""
+        folder = self._run / "samples"
+        folder.mkdir(exist_ok=True)
+        file = folder / f"step_{step:07d}.png"
+        write_atomically(file, png(picture))
+        self._writer.add_image("samples", picture, step, dataformats="HWC")
+        return file
+
+    def _forget_after(self, step: int) -> None:
+        """Drop lines of steps that a killed run took but did not save; they are taken again."""
+        if not self._log.exists():
+            return
+        lines = self._log.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        write_atomically(self._log, "".join(kept).encode())

@@ -1,0 +1,169 @@
+"""What a training run can be told; the paper's values where the paper gives one."""
+
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from cyclegan.contract import DomainNames
+from cyclegan.generator import Generator
+from cyclegan.networks import NetworksConfig
+
+
+class LossWeights(BaseModel):
+    """Weights in the generators' objective (equation 3 and section 5.2)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    cycle: PositiveFloat = 10.0
+    """Weight of the cycle loss; the adversarial loss has weight 1."""
+    identity: NonNegativeFloat = 0.5
+    """Weight of the identity loss, relative to the cycle loss; 0 saves two forward passes."""
+
+
+class Schedule(BaseModel):
+    """How long to train, and the learning rate on the way (section 7.1)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    constant_epochs: NonNegativeFloat = 100
+    """Epochs at the full learning rate; an epoch shows every picture of the larger domain once."""
+    decay_epochs: PositiveFloat = 100
+    """Epochs over which the learning rate then falls linearly to zero."""
+    learning_rate: PositiveFloat = 2e-4
+    """Of Adam, for generators and discriminators."""
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """Count the steps of the whole schedule."""
+        return max(1, round((self.constant_epochs + self.decay_epochs) * steps_per_epoch))
+
+    def rate(self, step: int, steps_per_epoch: int) -> float:
+        """Learning rate of the step after `step` steps; falls to zero, and no step is taken there.
+
+        The reference's own schedule was off by one epoch until 2025, so that its last epoch
+        trained with a learning rate of zero.
+        """
+        left = self.steps(steps_per_epoch) - step
+        return self.learning_rate * min(1.0, left / (self.decay_epochs * steps_per_epoch))
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "compact": {
+        "networks": {
+            "generator": {
+                "width": 32,
+                "blocks": 6,
+                "block": "separable",
+                "upsampling": "resize",
+            }
+        },
+    },
+    "tiny": {
+        "crop": 64,
+        "load_size": 72,
+        "networks": {
+            "generator": {"width": 16, "blocks": 3, "upsampling": "resize"},
+            "discriminator": {"width": 32, "layers": 2},
+        },
+        "schedule": {"constant_epochs": 5, "decay_epochs": 5},
+        "checkpoint_every": 200,
+        "sample_every": 200,
+    },
+}
+"""What each preset changes of the defaults; a flag beside it wins."""
+
+
+class TrainSettings(BaseModel):
+    """Train a CycleGAN on two folders of pictures; the same command again continues the run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    data: Path | None = None
+    """Folder with trainA and trainB (and testA, testB for samples), or with a and b."""
+    domain_a: Path | None = None
+    """Folder of domain A, searched recursively; instead of --data, with --domain-b."""
+    domain_b: Path | None = None
+    """Folder of domain B."""
+    run: Path
+    """Folder for checkpoints, samples and logs; an earlier run found there is continued."""
+    names: DomainNames = ("a", "b")
+    """What the domains are called, as in photo,painting; the exported model carries the names."""
+    preset: Literal["paper", "compact", "tiny"] = "paper"
+    """paper: as published. compact: a generator for CPUs, some 8 times faster. tiny: for a try
+    with 64-pixel pictures, minutes on a CPU. A flag beside it wins."""
+    steps: PositiveInt | None = None
+    """Stop after this step of the run, even if the schedule is longer; run again to go on."""
+    crop: PositiveInt = 256
+    """Side of the square training crops, in pixels."""
+    load_size: PositiveInt = 286
+    """Side to which pictures are resized before cropping, in pixels."""
+    flip: bool = True
+    """Mirror half of the pictures; --no-flip for pictures with writing."""
+    batch: PositiveInt = 1
+    """Pictures of each domain in a step."""
+    history: NonNegativeInt = 50
+    """Images that each history buffer keeps; 0 shows the discriminators only new ones."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """fp32 is exact; bf16 computes convolutions in bfloat16, faster where the device has it."""
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    """Where to compute; auto takes the first of cuda, mps and cpu that is there."""
+    checkpoint_every: PositiveInt = 1000
+    """Steps from one checkpoint to the next."""
+    sample_every: PositiveInt = 1000
+    """Steps from one grid of sample pictures to the next."""
+    log_every: PositiveInt = 50
+    """Steps from one line of log.jsonl to the next; losses are means since the last."""
+    cache_mib: NonNegativeInt = 4096
+    """Memory for decoded pictures, in MiB; beyond it they are decoded again at each use."""
+    seed: int = 0
+    """Start of all randomness: weights, order, crops, histories."""
+    schedule: Schedule = Schedule()
+    weights: LossWeights = LossWeights()
+    networks: NetworksConfig = NetworksConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _start_from_the_preset(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the user gave
+        if not isinstance(values, dict):
+            return values
+        given = cast(dict[str, Any], values)
+        return _merged(PRESETS.get(given.get("preset", "paper"), {}), given)
+
+    @model_validator(mode="after")
+    def _crop_fits_the_networks(self) -> "TrainSettings":
+        if self.crop % Generator.SIZE_MULTIPLE or self.crop < self.least_crop:
+            raise ValueError(
+                f"crop is {self.crop} pixels; it must be a multiple of {Generator.SIZE_MULTIPLE} "
+                f"and at least {self.least_crop}, the least that the discriminator can judge"
+            )
+        if self.load_size < self.crop:
+            raise ValueError(
+                f"load-size is {self.load_size} pixels, less than the crop of {self.crop}; "
+                f"give --load-size {round(self.crop * 286 / 256)} or a smaller --crop"
+            )
+        return self
+
+    @property
+    def least_crop(self) -> int:
+        """Least side that leaves more than one score, in pixels."""
+        return max(Generator.MIN_SIDE, 2 ** (self.networks.discriminator.layers + 2))
+
+
+def _merged(preset: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Lay `values` over `preset`, nested dictionaries key by key."""
+    merged = dict(preset)
+    for key, value in values.items():
+        under = preset.get(key)
+        if isinstance(under, dict) and isinstance(value, dict):
+            value = _merged(cast(dict[str, Any], under), cast(dict[str, Any], value))
+        merged[key] = value
+    return merged

@@ -1,0 +1,103 @@
+"""All that changes while training, and its way into a checkpoint and back."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.optim import Adam
+
+from cyclegan.checkpoint import Checkpoint
+from cyclegan.contract import TrainingFacts
+from cyclegan.errors import CheckpointError
+from cyclegan.history import HistoryBuffer
+from cyclegan.networks import Networks, initialise
+from training.settings import TrainSettings
+
+ADAM_BETAS = (0.5, 0.999)  # the authors' implementation; the paper does not say
+
+
+@dataclass
+class TrainState:
+    """The networks, what optimizes them, the histories, and how many steps were taken."""
+
+    networks: Networks
+    optim_gen: Adam
+    optim_disc: Adam
+    history_a: HistoryBuffer
+    history_b: HistoryBuffer
+    step: int = 0
+
+    @classmethod
+    def start(cls, settings: TrainSettings, device: torch.device) -> "TrainState":
+        """Draw new weights; everything follows from `settings.seed`."""
+        networks = Networks(settings.networks)
+        initialise(networks, settings.seed)
+        return cls.around(networks, settings, device)
+
+    @classmethod
+    def around(
+        cls, networks: Networks, settings: TrainSettings, device: torch.device
+    ) -> "TrainState":
+        """Surround `networks` with new optimizers and empty histories."""
+        networks = networks.to(device)
+        generators = [*networks.gen_ab.parameters(), *networks.gen_ba.parameters()]
+        discriminators = [*networks.disc_a.parameters(), *networks.disc_b.parameters()]
+        rate = settings.schedule.learning_rate
+        return cls(
+            networks,
+            Adam(generators, rate, ADAM_BETAS, fused=True),
+            Adam(discriminators, rate, ADAM_BETAS, fused=True),
+            HistoryBuffer(settings.history, seed=2 * settings.seed),
+            HistoryBuffer(settings.history, seed=2 * settings.seed + 1),
+        )
+
+    @classmethod
+    def restore(
+        cls, checkpoint: Checkpoint, settings: TrainSettings, device: torch.device
+    ) -> "TrainState":
+        """Continue where `to_checkpoint` was called.
+
+        Raises:
+            CheckpointError: The checkpoint lacks parts of a run, or is damaged.
+        """
+        state = cls.around(checkpoint.networks(), settings, device)
+        saved = checkpoint.resume
+        try:
+            state.optim_gen.load_state_dict(saved["optim_gen"])
+            state.optim_disc.load_state_dict(saved["optim_disc"])
+            state.history_a.load_state_dict(saved["history_a"], device)
+            state.history_b.load_state_dict(saved["history_b"], device)
+            state.step = saved["step"]
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            raise CheckpointError(
+                "the checkpoint lacks the state of its optimizers or histories, or they do not "
+                "fit its networks; start a new run in another folder"
+            ) from None
+        return state
+
+    def to_checkpoint(self, settings: TrainSettings) -> Checkpoint:
+        """Everything that the next step depends on."""
+        hidden = {"data", "domain_a", "domain_b", "run"}  # a model card names no paths
+        return Checkpoint(
+            config=settings.networks,
+            weights=self.networks.state_dict(),
+            domains=settings.names,
+            facts=TrainingFacts(
+                origin="trained with this project",
+                steps=self.step,
+                images=self.step * settings.batch,
+                settings=settings.model_dump(mode="json", exclude=hidden),
+            ),
+            resume={
+                "optim_gen": self.optim_gen.state_dict(),
+                "optim_disc": self.optim_disc.state_dict(),
+                "history_a": self.history_a.state_dict(),
+                "history_b": self.history_b.state_dict(),
+                "step": self.step,
+            },
+        )
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set it for generators and discriminators."""
+        for optimizer in (self.optim_gen, self.optim_disc):
+            for group in optimizer.param_groups:
+                group["lr"] = rate

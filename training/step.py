@@ -1,0 +1,93 @@
+"""One step of training: the algorithm of the paper on one screen.
+
+Source: Zhu et al. 2017, arXiv:1703.10593, sections 3, 4 and 7.1; the order of the updates is that
+of the authors' implementation.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from cyclegan.objectives import Images, Loss, discriminator_loss, generator_loss, l1_loss
+from training.settings import LossWeights
+from training.state import TrainState
+
+
+class StepLosses(NamedTuple):
+    """The losses of a step without their weights, detached and still on the device."""
+
+    adversarial_ab: Loss
+    adversarial_ba: Loss
+    cycle_a: Loss
+    cycle_b: Loss
+    identity_a: Loss
+    identity_b: Loss
+    discriminator_a: Loss
+    discriminator_b: Loss
+
+
+def train_step(
+    state: TrainState, real_a: Images, real_b: Images, weights: LossWeights
+) -> StepLosses:
+    """Update both generators once, then both discriminators once.
+
+    Args:
+        state: Changed in place.
+        real_a: Images of domain A, in [-1, 1]; not paired with `real_b`.
+        real_b: Images of domain B, in [-1, 1].
+        weights: Weights in the generators' objective.
+    """
+    nets = state.networks
+
+    with frozen(nets.disc_a, nets.disc_b):
+        fake_b, fake_a = nets.gen_ab(real_a), nets.gen_ba(real_b)
+        adversarial_ab = generator_loss(nets.disc_b(fake_b))
+        adversarial_ba = generator_loss(nets.disc_a(fake_a))
+        cycle_a = l1_loss(nets.gen_ba(fake_b), real_a)
+        cycle_b = l1_loss(nets.gen_ab(fake_a), real_b)
+        identity_a = identity_b = real_a.new_zeros(())
+        if weights.identity:
+            identity_a = l1_loss(nets.gen_ba(real_a), real_a)
+            identity_b = l1_loss(nets.gen_ab(real_b), real_b)
+        adversarial, cycle = adversarial_ab + adversarial_ba, cycle_a + cycle_b
+        identity = identity_a + identity_b
+        generators = adversarial + weights.cycle * (cycle + weights.identity * identity)
+        _descend(state.optim_gen, generators)
+
+    old_a, old_b = state.history_a.exchange(fake_a), state.history_b.exchange(fake_b)
+    judged_a = discriminator_loss(*_both(nets.disc_a, real_a, old_a))
+    judged_b = discriminator_loss(*_both(nets.disc_b, real_b, old_b))
+    _descend(state.optim_disc, judged_a + judged_b)
+
+    state.step += 1
+    losses = (adversarial_ab, adversarial_ba, cycle_a, cycle_b, identity_a, identity_b)
+    return StepLosses(*(loss.detach() for loss in (*losses, judged_a, judged_b)))
+
+
+@contextmanager
+def frozen(*modules: nn.Module) -> Generator[None]:
+    """Build no gradients for the parameters of `modules` inside the block.
+
+    For speed alone: here they only judge, and their gradients would be thrown away.
+    """
+    for module in modules:
+        module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.requires_grad_(True)
+
+
+def _both(network: nn.Module, first: Images, second: Images) -> tuple[Tensor, Tensor]:
+    """Two passes; with batch norm, real and fake keep statistics of their own."""
+    return network(first), network(second)
+
+
+def _descend(optimizer: Optimizer, loss: Loss) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
