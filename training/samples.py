@@ -62,7 +62,7 @@ def _read(files: Sequence[Path], side: int) -> UInt8[Tensor, "n 3 side side"]:
     return torch.from_numpy(pictures).permute(0, 3, 1, 2)
 
 
-def _tiled(columns: Sequence[Images]) -> UInt8[np.ndarray, "h w 3"]:
+def _tiled(columns: Sequence[Images]) -> UInt8[np.ndarray, "grid_h grid_w 3"]:
     rows = [tile for row in zip(*columns, strict=True) for tile in row]
     tiles = to_bytes(torch.stack(rows)).cpu()
     return make_grid(tiles, nrow=len(columns), padding=2, pad_value=255).permute(1, 2, 0).numpy()
@@ -70,7 +70,7 @@ def _tiled(columns: Sequence[Images]) -> UInt8[np.ndarray, "h w 3"]:
 
 def _captioned(
     picture: UInt8[np.ndarray, "h w 3"], captions: Sequence[str]
-) -> UInt8[np.ndarray, "h2 w 3"]:
+) -> UInt8[np.ndarray, "captioned_h w 3"]:
     height, width, _ = picture.shape
     canvas = Image.new("RGB", (width, height + CAPTION_HEIGHT), "white")
     canvas.paste(Image.fromarray(picture), (0, CAPTION_HEIGHT))

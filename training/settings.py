@@ -1,7 +1,7 @@
 """What a training run can be told; the paper's values where the paper gives one."""
 
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 from pydantic import (
     BaseModel,
@@ -55,33 +55,6 @@ class Schedule(BaseModel):
         return self.learning_rate * min(1.0, left / (self.decay_epochs * steps_per_epoch))
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {},
-    "compact": {
-        "networks": {
-            "generator": {
-                "width": 32,
-                "blocks": 6,
-                "block": "separable",
-                "upsampling": "resize",
-            }
-        },
-    },
-    "tiny": {
-        "crop": 64,
-        "load_size": 72,
-        "networks": {
-            "generator": {"width": 16, "blocks": 3, "upsampling": "resize"},
-            "discriminator": {"width": 32, "layers": 2},
-        },
-        "schedule": {"constant_epochs": 5, "decay_epochs": 5},
-        "checkpoint_every": 200,
-        "sample_every": 200,
-    },
-}
-"""What each preset changes of the defaults; a flag beside it wins."""
-
-
 class TrainSettings(BaseModel):
     """Train a CycleGAN on two folders of pictures; the same command again continues the run."""
 
@@ -98,8 +71,8 @@ class TrainSettings(BaseModel):
     names: DomainNames = ("a", "b")
     """What the domains are called, as in photo,painting; the exported model carries the names."""
     preset: Literal["paper", "compact", "tiny"] = "paper"
-    """paper: as published. compact: a generator for CPUs, some 8 times faster. tiny: for a try
-    with 64-pixel pictures, minutes on a CPU. A flag beside it wins."""
+    """Flags under a name; one given beside it wins. paper: as published. compact: a generator some
+    8 times faster on a CPU. tiny: for a try on pictures of 64 pixels, minutes on a CPU."""
     steps: PositiveInt | None = None
     """Stop after this step of the run, even if the schedule is longer; run again to go on."""
     crop: PositiveInt = 256
@@ -130,14 +103,6 @@ class TrainSettings(BaseModel):
     weights: LossWeights = LossWeights()
     networks: NetworksConfig = NetworksConfig()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _start_from_the_preset(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the user gave
-        if not isinstance(values, dict):
-            return values
-        given = cast(dict[str, Any], values)
-        return _merged(PRESETS.get(given.get("preset", "paper"), {}), given)
-
     @model_validator(mode="after")
     def _crop_fits_the_networks(self) -> "TrainSettings":
         if self.crop % Generator.SIZE_MULTIPLE or self.crop < self.least_crop:
@@ -156,14 +121,3 @@ class TrainSettings(BaseModel):
     def least_crop(self) -> int:
         """Least side that leaves more than one score, in pixels."""
         return max(Generator.MIN_SIDE, 2 ** (self.networks.discriminator.layers + 2))
-
-
-def _merged(preset: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Lay `values` over `preset`, nested dictionaries key by key."""
-    merged = dict(preset)
-    for key, value in values.items():
-        under = preset.get(key)
-        if isinstance(under, dict) and isinstance(value, dict):
-            value = _merged(cast(dict[str, Any], under), cast(dict[str, Any], value))
-        merged[key] = value
-    return merged

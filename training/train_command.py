@@ -4,10 +4,20 @@ from collections.abc import Sequence
 
 from cyclegan.command_line import parse
 from training.loop import train
+from training.presets import with_preset
 from training.settings import TrainSettings
 
 
 def run(arguments: Sequence[str]) -> int:
     """Train, or continue a training."""
-    train(parse(TrainSettings, arguments, "cyclegan train"))
+    train(read_settings(arguments))
     return 0
+
+
+def read_settings(arguments: Sequence[str]) -> TrainSettings:
+    """Read the words behind `cyclegan train`.
+
+    Raises:
+        UsageError: A flag is unknown, missing, or its value not allowed.
+    """
+    return parse(TrainSettings, with_preset(arguments), "cyclegan train")

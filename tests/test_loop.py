@@ -1,0 +1,257 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import torch
+from conftest import draw_pictures
+from PIL import Image
+
+from cyclegan.checkpoint import Checkpoint
+from cyclegan.errors import CheckpointError, DataError, UsageError
+from training import loop
+from training.loop import train
+
+
+def change(settings, **changes):
+    return settings.model_copy(update=changes)
+
+
+def weights_of(run):
+    return Checkpoint.load(run / "latest.pt").weights
+
+
+def everything_in(run):
+    checkpoint = Checkpoint.load(run / "latest.pt")
+    return checkpoint.weights, checkpoint.resume
+
+
+def lines_of(run):
+    return (run / "log.jsonl").read_text().splitlines()
+
+
+def assert_same(one, other):
+    torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("stop", [1, 4, 7, 11])
+def test_a_continued_run_ends_exactly_where_an_uninterrupted_one_does(tiny_settings, stop):
+    whole = change(tiny_settings, run=tiny_settings.run.with_name("whole"))
+    train(whole)
+
+    train(change(tiny_settings, steps=stop))
+    train(tiny_settings)
+
+    assert_same(everything_in(tiny_settings.run), everything_in(whole.run))
+    assert Checkpoint.load(tiny_settings.run / "latest.pt").resume["step"] == 12
+
+
+def test_a_run_killed_while_it_saves_continues_to_the_same_end(tiny_settings):
+    whole = change(tiny_settings, run=tiny_settings.run.with_name("whole"))
+    train(whole)
+    # Dies for good in the middle of its second checkpoint, at step 8.
+    code = """
+        import os, signal, sys
+        import cyclegan.atomic_file, cyclegan.checkpoint
+        from training.loop import train
+        from training.settings import TrainSettings
+        saved, write = [], cyclegan.checkpoint.write_atomically
+        def killed(path, content):
+            saved.append(path)
+            if len(saved) == 2:
+                os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+                content = content[: len(content) // 2]
+            write(path, content)
+        cyclegan.checkpoint.write_atomically = killed
+        import torch; torch.set_num_threads(1)
+        train(TrainSettings.model_validate_json(sys.argv[1]))
+    """
+    import textwrap
+
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), tiny_settings.model_dump_json()],
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert Checkpoint.load(tiny_settings.run / "latest.pt").resume["step"] == 4
+
+    train(tiny_settings)
+
+    assert_same(everything_in(tiny_settings.run), everything_in(whole.run))
+    steps = [json.loads(line)["step"] for line in lines_of(tiny_settings.run)]
+    assert steps == [3, 6, 9, 12]
+    assert not list(tiny_settings.run.glob(".*.partial"))
+
+
+def test_a_signal_ends_the_run_between_two_steps_and_saves(tiny_settings):
+    long = change(
+        tiny_settings, schedule=tiny_settings.schedule.model_copy(update={"decay_epochs": 9999})
+    )
+
+    def interrupt():
+        while not (long.run / "latest.pt").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    state = train(long)
+
+    assert 4 <= state.step < 29_000
+    assert Checkpoint.load(long.run / "latest.pt").resume["step"] == state.step
+
+
+def test_a_finished_run_stays_as_it_is(tiny_settings):
+    train(tiny_settings)
+    before = everything_in(tiny_settings.run)
+
+    assert train(tiny_settings).step == 12
+
+    assert_same(everything_in(tiny_settings.run), before)
+
+
+def test_one_seed_gives_one_result_and_another_another(tiny_settings):
+    runs = [tiny_settings.run.with_name(name) for name in ("one", "same", "other")]
+    for run, seed in zip(runs, (0, 0, 1), strict=True):
+        train(change(tiny_settings, run=run, seed=seed))
+
+    first, same, other = (weights_of(run) for run in runs)
+    assert_same(first, same)
+    assert not torch.equal(first["gen_ab.decode.2.weight"], other["gen_ab.decode.2.weight"])
+
+
+def test_a_run_leaves_settings_losses_samples_and_curves(tiny_settings):
+    train(tiny_settings)
+    run = tiny_settings.run
+
+    assert json.loads((run / "settings.json").read_text())["crop"] == 16
+    lines = [json.loads(line) for line in lines_of(run)]
+    assert [line["step"] for line in lines] == [3, 6, 9, 12]
+    assert lines[-1]["cycle_a"] > 0
+    assert lines[0]["learning_rate"] > lines[-1]["learning_rate"] > 0
+    with Image.open(run / "samples" / "step_0000012.png") as grid:
+        assert grid.width == 6 * (16 + 2) + 2
+    assert list((run / "tensorboard").glob("events*"))
+
+
+def test_bfloat16_trains_too(tiny_settings):
+    state = train(change(tiny_settings, precision="bf16"))
+
+    assert state.step == 12
+    assert all(torch.isfinite(p).all() for p in state.networks.parameters())
+
+
+def test_the_checkpoint_names_the_domains_and_no_path(tiny_settings):
+    train(tiny_settings)
+
+    checkpoint = Checkpoint.load(tiny_settings.run / "latest.pt")
+
+    assert checkpoint.domains == ("summer", "winter")
+    assert checkpoint.facts.steps == checkpoint.facts.images == 12
+    assert str(tiny_settings.data.parent) not in checkpoint.facts.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"crop": 20}, "was begun with crop = 16, now it is 20"),
+        ({"seed": 5}, "was begun with seed = 0, now it is 5"),
+        ({"names": ("x", "y")}, "was begun with names"),
+    ],
+)
+def test_a_run_is_not_continued_with_other_settings(tiny_settings, changes, message):
+    train(change(tiny_settings, steps=2))
+
+    with pytest.raises(UsageError, match=message):
+        train(change(tiny_settings, **changes))
+
+
+def test_another_architecture_in_the_folder_is_refused(tiny_settings):
+    train(change(tiny_settings, steps=2))
+    wider = tiny_settings.networks.model_copy(
+        update={"generator": tiny_settings.networks.generator.model_copy(update={"width": 8})}
+    )
+
+    with pytest.raises(UsageError, match="was begun with networks"):
+        train(change(tiny_settings, networks=wider))
+
+
+def test_a_damaged_checkpoint_is_not_written_over(tiny_settings):
+    train(change(tiny_settings, steps=2))
+    latest = tiny_settings.run / "latest.pt"
+    latest.write_bytes(latest.read_bytes()[:1000])
+
+    with pytest.raises(CheckpointError, match="damaged"):
+        train(tiny_settings)
+
+    assert latest.stat().st_size == 1000
+
+
+def test_a_run_folder_that_cannot_be_made_is_said_before_training(tiny_settings, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(UsageError, match="give another --run"):
+        train(change(tiny_settings, run=tmp_path / "file" / "run"))
+
+
+def test_a_folder_without_pictures_is_said_and_nothing_is_begun(tiny_settings, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+
+    with pytest.raises(DataError, match="empty"):
+        train(change(tiny_settings, data=None, domain_a=empty, domain_b=tiny_settings.data / "b"))
+
+    assert not tiny_settings.run.exists()
+
+
+def test_pictures_smaller_than_the_crop_are_enlarged(tiny_settings, tmp_path):
+    small = draw_pictures(tmp_path / "small", 2, side=5)
+
+    state = train(
+        change(tiny_settings, data=None, domain_a=small, domain_b=tiny_settings.data / "b", steps=2)
+    )
+
+    assert state.step == 2
+
+
+def test_a_device_that_is_not_there_is_said(tiny_settings):
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without CUDA")
+    with pytest.raises(UsageError, match="finds no such device here; give --device cpu"):
+        train(change(tiny_settings, device="cuda"))
+
+
+def test_a_full_disk_ends_the_run_and_the_former_checkpoint_goes_on(tiny_settings, monkeypatch):
+    import errno
+
+    def full(_path, _content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    whole = change(tiny_settings, run=tiny_settings.run.with_name("whole"))
+    train(whole)
+    train(change(tiny_settings, steps=4))
+    with monkeypatch.context() as patch:
+        patch.setattr("cyclegan.checkpoint.write_atomically", full)
+        with pytest.raises(CheckpointError, match="No space left on device"):
+            train(tiny_settings)
+
+    train(tiny_settings)
+
+    assert_same(everything_in(tiny_settings.run), everything_in(whole.run))
+
+
+def test_where_test_pictures_are_samples_show_them(tiny_settings, tmp_path):
+    authors = tmp_path / "authors"
+    for i, name in enumerate(("trainA", "trainB", "testA", "testB")):
+        draw_pictures(authors / name, 2, seed=i)
+    folders = loop.find_folders(authors, None, None)
+
+    samples = loop._samples(folders, tiny_settings)
+
+    with Image.open(authors / "testA" / "0.png") as picture:
+        expected = torch.tensor(picture.resize((16, 16), Image.Resampling.BICUBIC).getpixel((0, 0)))
+    assert torch.equal(samples._real_a[0, :, 0, 0], expected.to(torch.uint8))
