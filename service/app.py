@@ -1,0 +1,58 @@
+"""The application: settings and models in, FastAPI out."""
+
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from service import information, routes
+from service.catalogue import Catalogue
+from service.cores import available_cores
+from service.engine import Engine
+from service.envelope import Envelope
+from service.problems import install_problems
+from service.settings import ServiceSettings
+from service.state import ServiceState
+
+
+def create_app(settings: ServiceSettings, catalogue: Catalogue | None = None) -> FastAPI:
+    """Make the application; it answers once its models are loaded and warm.
+
+    Args:
+        settings: Of the service.
+        catalogue: Models that are loaded already; without it the application loads those of
+            `settings.models` when it starts.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        workers = settings.threads or available_cores()
+        loaded = catalogue or load_catalogue(settings)
+        with ThreadPoolExecutor(workers, thread_name_prefix="translate") as executor:
+            app.state.service = ServiceState(settings, loaded, executor)
+            yield
+
+    app = FastAPI(
+        title="CycleGAN",
+        summary="Translates pictures from one domain into another.",
+        version=version("cyclegan"),
+        lifespan=lifespan,
+    )
+    app.add_middleware(Envelope)
+    install_problems(app)
+    app.include_router(routes.router)
+    app.include_router(information.router)
+    return app
+
+
+def load_catalogue(settings: ServiceSettings) -> Catalogue:
+    """Load the models that the settings name, with the engine that they choose.
+
+    Raises:
+        ModelError: There is no model, or one is damaged.
+        UsageError: The provider is not there.
+    """
+    engine = Engine(settings.provider, settings.threads or available_cores())
+    return Catalogue.load(settings.models, engine)

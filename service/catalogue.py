@@ -1,0 +1,90 @@
+"""The models of a folder, by the names of their translations."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cyclegan.contract import FILE_AB, FILE_BA
+from cyclegan.errors import ModelError
+from service.engine import Engine
+from service.errors import UnknownTranslation
+from service.translator import Translator
+
+_WAY_OUT = (
+    "make one with `cyclegan export` or `cyclegan import-weights`: "
+    f"models/NAME/{FILE_AB} and models/NAME/{FILE_BA}"
+)
+
+
+def load_model(folder: Path, engine: Engine) -> list[Translator]:
+    """Load both directions of one model, or the one that is there.
+
+    Raises:
+        ModelError: There is none, or a file of it is damaged.
+    """
+    files = _files(folder)
+    if not files:
+        raise ModelError(f"there is no model in {folder}; {_WAY_OUT}")
+    translators = [Translator.load(file, engine) for file in files]
+    names = [translator.card.translation for translator in translators]
+    if len(set(names)) < len(names):
+        raise ModelError(
+            f"both files of {folder} translate {names[0]}; expected one for each direction"
+        )
+    return translators
+
+
+class Catalogue:
+    """Translations by name.
+
+    The name is `summer2winter`. Where several models offer it, that means the first of them by
+    name; `NAME:summer2winter` always means the one of models/NAME.
+    """
+
+    def __init__(self, translators: Sequence[Translator]) -> None:
+        self.translators = tuple(translators)
+        self._by_name: dict[str, Translator] = {}
+        for translator in self.translators:
+            self._by_name.setdefault(translator.card.translation, translator)
+            self._by_name.setdefault(
+                f"{translator.model}:{translator.card.translation}", translator
+            )
+
+    @classmethod
+    def load(cls, folder: Path, engine: Engine) -> "Catalogue":
+        """Load all models of a folder, each in its own subfolder, in the order of their names.
+
+        Raises:
+            ModelError: There is no folder, no model in it, or one is damaged.
+        """
+        if not folder.is_dir():
+            raise ModelError(f"there is no folder {folder} with models; {_WAY_OUT}")
+        models = sorted(path for path in folder.iterdir() if _files(path))
+        if not models:
+            raise ModelError(f"there is no model in {folder}; {_WAY_OUT}")
+        return cls([translator for model in models for translator in load_model(model, engine)])
+
+    @property
+    def translations(self) -> list[str]:
+        """The short names, each once."""
+        return list(dict.fromkeys(each.card.translation for each in self.translators))
+
+    def find(self, name: str) -> Translator:
+        """Look a translation up by its short or its long name.
+
+        Raises:
+            UnknownTranslation: Nothing is called so.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownTranslation(name, self.translations) from None
+
+    def names_of(self, translator: Translator) -> list[str]:
+        """All names that lead to `translator`, the shortest first."""
+        return [name for name, each in self._by_name.items() if each is translator]
+
+
+def _files(folder: Path) -> list[Path]:
+    if folder.name.startswith("."):
+        return []
+    return [file for name in (FILE_AB, FILE_BA) if (file := folder / name).is_file()]

@@ -1,0 +1,96 @@
+"""Which picture files to translate, and where the results go."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclegan.errors import UsageError
+from service.formats import PictureFormat
+
+_WRITTEN = {
+    ".jpg": PictureFormat.JPEG,
+    ".jpeg": PictureFormat.JPEG,
+    ".png": PictureFormat.PNG,
+    ".webp": PictureFormat.WEBP,
+}
+_READ = {*_WRITTEN, ".gif", ".bmp", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to read and one to write."""
+
+    source: Path
+    target: Path
+    format: PictureFormat
+    """Of the target."""
+
+
+def plan_jobs(inputs: Sequence[Path], out: Path, format: PictureFormat | None) -> list[Job]:
+    """Find the pictures and name their results, before anything is read or written.
+
+    Args:
+        inputs: Pictures, and folders that are searched to the bottom; hidden files are left out,
+            and so is `out` where it lies in such a folder.
+        out: Folder of the results; the subfolders of a searched folder are kept.
+        format: Of the results; without it each keeps its picture's, and becomes a PNG where that
+            cannot be written.
+
+    Raises:
+        UsageError: There is no picture, or a result would overwrite a picture or another result.
+    """
+    jobs: dict[Path, Job] = {}
+    for each in inputs:
+        for source, name in _pictures(each, out):
+            job = _job(source, out / name, format)
+            # The same picture, named twice, is translated once.
+            former = jobs.setdefault(job.target, job)
+            if former.source.resolve() != source.resolve():
+                raise UsageError(
+                    f"{former.source} and {source} would both become {job.target}; "
+                    "translate them into different folders"
+                )
+    _check_no_source_is_a_target(jobs)
+    return list(jobs.values())
+
+
+def _pictures(given: Path, out: Path) -> Iterator[tuple[Path, Path]]:
+    if not given.is_dir():
+        if not given.exists():
+            raise UsageError(f"there is no {given}; expected a picture or a folder of them")
+        yield given, Path(given.name)
+        return
+    results = out.resolve()
+    if given.resolve() == results:
+        raise UsageError(f"--out is {out}, the folder of the pictures itself; choose another")
+    names = [
+        name
+        for source in sorted(given.rglob("*"))
+        if _is_picture(source, name := source.relative_to(given))
+        and not _is_result(source, given, results)
+    ]
+    if not names:
+        raise UsageError(f"there is no picture in {given}; expected {', '.join(sorted(_READ))}")
+    yield from ((given / name, name) for name in names)
+
+
+def _is_picture(source: Path, name: Path) -> bool:
+    hidden = any(part.startswith(".") for part in name.parts)
+    return not hidden and source.suffix.lower() in _READ and source.is_file()
+
+
+def _is_result(source: Path, searched: Path, results: Path) -> bool:
+    return results.is_relative_to(searched.resolve()) and source.resolve().is_relative_to(results)
+
+
+def _job(source: Path, target: Path, format: PictureFormat | None) -> Job:
+    own = _WRITTEN.get(source.suffix.lower())
+    chosen = format or own or PictureFormat.PNG
+    return Job(source, target if chosen is own else target.with_suffix(chosen.suffix), chosen)
+
+
+def _check_no_source_is_a_target(jobs: dict[Path, Job]) -> None:
+    sources = {job.source.resolve() for job in jobs.values()}
+    for target in jobs:
+        if target.resolve() in sources:
+            raise UsageError(f"{target} would be overwritten; choose another folder with --out")

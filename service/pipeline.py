@@ -1,0 +1,62 @@
+"""The way of one picture, the same over HTTP and from the command line."""
+
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+from service.formats import PictureFormat
+from service.images import decode, encode
+from service.translator import Translator
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a picture is to be read and answered."""
+
+    format: PictureFormat
+    quality: int
+    max_pixels: int
+    max_edge: int | None = None
+    """Longest side that is translated, in pixels; a larger picture is reduced before."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A translated picture file."""
+
+    data: bytes
+    resized_from: tuple[int, int] | None
+    """Width and height that the picture had, if it was reduced."""
+    timings: dict[str, float]
+    """Milliseconds of each phase."""
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds between one lap and the next, by the name of the lap."""
+
+    timings: dict[str, float] = field(default_factory=dict[str, float])
+    _since: float = field(default_factory=perf_counter)
+
+    def lap(self, name: str) -> None:
+        """Note the time since the lap before."""
+        now = perf_counter()
+        self.timings[name] = (now - self._since) * 1000
+        self._since = now
+
+
+def translate_file(data: bytes, translator: Translator, order: Order) -> Result:
+    """Decode, translate and encode; blocks, so not for the event loop.
+
+    Raises:
+        ClientError: The picture cannot be read, or not be written as it was ordered.
+        ModelError: The model failed.
+    """
+    watch = Stopwatch()
+    original = decode(data, order.max_pixels)
+    picture = original.reduced(order.max_edge) if order.max_edge else original
+    watch.lap("decode")
+    translated = replace(picture, pixels=translator.translate(picture.pixels))
+    watch.lap("infer")
+    encoded = encode(translated, order.format, order.quality)
+    watch.lap("encode")
+    return Result(encoded, None if picture is original else original.size, watch.timings)

@@ -1,0 +1,98 @@
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+from fake_models import write_models
+
+from cyclegan.command_line import parse
+from cyclegan.errors import ModelError, UsageError
+from service.__main__ import main
+from service.serve_command import run
+from service.settings import ServiceSettings
+
+
+def test_flags_win_over_the_environment_and_that_over_defaults(monkeypatch):
+    monkeypatch.setenv("CYCLEGAN_PORT", "9000")
+    monkeypatch.setenv("CYCLEGAN_MAX_EDGE", "512")
+
+    settings = parse(ServiceSettings, ["--port", "9001"], "cyclegan serve")
+
+    assert (settings.port, settings.max_edge, settings.quality) == (9001, 512, 90)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "70000"], "--port is '70000'"),
+        (["--quality", "0"], "--quality is '0'"),
+        (["--max-pixels", "100000000"], "--max-pixels is '100000000'"),
+        (["--provider", "tpu"], "--provider is 'tpu'"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_a_wrong_flag_is_one_line(arguments, message):
+    with pytest.raises(UsageError, match="see cyclegan serve --help") as caught:
+        run(arguments)
+
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_variable_of_the_environment_is_one_line(monkeypatch):
+    monkeypatch.setenv("CYCLEGAN_QUALITY", "best")
+
+    with pytest.raises(UsageError, match="--quality is 'best'"):
+        run([])
+
+
+def test_a_port_in_use_is_one_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        with pytest.raises(UsageError) as caught:
+            run(["--port", str(port), "--models", str(write_models(tmp_path))])
+
+    assert str(caught.value) == (
+        f"port {port} on 127.0.0.1 is in use by another program; choose another with --port N"
+    )
+
+
+def test_a_host_that_is_not_here_is_one_line(tmp_path):
+    with pytest.raises(UsageError, match=r"port 0 on 192.0.2.1 cannot be listened on"):
+        run(["--host", "192.0.2.1", "--port", "0", "--models", str(write_models(tmp_path))])
+
+
+def test_without_models_nothing_is_served(tmp_path, capsys):
+    arguments = ["--port", "0", "--models", str(tmp_path)]
+
+    with pytest.raises(ModelError, match="there is no model in"):
+        run(arguments)
+    assert main(arguments) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "cyclegan export" in line
+
+
+def test_the_service_serves_until_it_is_interrupted(tmp_path):
+    models = str(write_models(tmp_path))
+    command = [sys.executable, "-m", "service", "--port", "0", "--models", models]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+    ) as process:
+        line = process.stderr.readline()
+        [url] = re.findall(r"serving summer2winter, winter2summer on (http://127.0.0.1:\d+)", line)
+        with httpx2.Client(base_url=url) as client:
+            answer = client.post("/v1/translate/summer2winter", content=b"no picture")
+            health = client.get("/readyz")
+        process.send_signal(signal.SIGINT)
+        log = process.stderr.read()
+
+    assert health.json() == {"status": "ready"}
+    assert answer.status_code == 415
+    assert "server" not in answer.headers
+    assert process.returncode == 0
+    assert "Traceback" not in log
