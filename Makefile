@@ -8,10 +8,10 @@ INSTALLED := .venv/installed
 .PHONY: demo test check pins clean
 
 demo: $(INSTALLED)
-	$(RUN)python -m demo $(if $(ONCE),--once)
+	$(RUN)python demo.py $(if $(ONCE),--once)
 
 test: $(INSTALLED)
-	$(RUN)pytest
+	$(RUN)pytest -n 2
 
 check: $(INSTALLED)
 	$(RUN)ruff format --check

@@ -26,7 +26,7 @@ cyclegan VERB --help tells what a verb takes.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; 0 when it did its work, 1 when it did a part, 2 when the user can mend it."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    _configure_logging()
     try:
         return _run(words)
     except CycleGANError as error:
@@ -35,6 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return 130
+
+
+def _configure_logging() -> None:
+    # Libraries tell much at INFO: the exporter names every node that it merges.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    for package in ("cyclegan", "training", "service"):
+        logging.getLogger(package).setLevel(logging.INFO)
 
 
 def _run(words: list[str]) -> int:

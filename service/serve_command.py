@@ -42,6 +42,7 @@ def run(arguments: Sequence[str]) -> int:
         )
         # Its lines at start say again what ours has said; those of requests stay.
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        logging.getLogger("uvicorn.access").setLevel(logging.INFO)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
     return 0 if server.started else 1

@@ -73,7 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     console = Console(stderr=True, highlight=False)
     failed = _translate_all(jobs, partial(_translate_one, translator, settings), console)
     done = len(jobs) - failed
-    console.print(f"{done} translated into {settings.out}, {failed} failed", markup=False)
+    console.print(
+        f"{done} translated into {settings.out}, {failed} failed", markup=False, soft_wrap=True
+    )
     return 1 if failed else 0
 
 
@@ -117,6 +119,7 @@ def _translate_one(translator: Translator, settings: TranslateSettings, job: Job
 
 def _write(target: Path, data: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
+    # Unlike cyclegan.atomic_file this does not wait for the disk: a lost result is made again.
     partial_file = target.with_name(f".{target.name}.partial")
     try:
         partial_file.write_bytes(data)

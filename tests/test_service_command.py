@@ -9,9 +9,9 @@ import httpx2
 import pytest
 from fake_models import write_models
 
+from cyclegan.__main__ import main
 from cyclegan.command_line import parse
 from cyclegan.errors import ModelError, UsageError
-from service.__main__ import main
 from service.serve_command import run
 from service.settings import ServiceSettings
 
@@ -72,7 +72,7 @@ def test_without_models_nothing_is_served(tmp_path, capsys):
 
     with pytest.raises(ModelError, match="there is no model in"):
         run(arguments)
-    assert main(arguments) == 2
+    assert main(["serve", *arguments]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "cyclegan export" in line
 

@@ -38,7 +38,8 @@ def train(settings: TrainSettings) -> TrainState:
 
     Raises:
         DataError: A folder or picture cannot be trained on.
-        UsageError: The run was begun with other settings, or a device is missing.
+        UsageError: The run was begun with other settings, a device is missing, or the run cannot be
+            written to.
         CheckpointError: The run's checkpoint cannot be read or written.
     """
     device = choose_device(settings.device)
@@ -49,6 +50,21 @@ def train(settings: TrainSettings) -> TrainState:
 
     whole = settings.schedule.steps(crops.steps_per_epoch)
     last = min(whole, settings.steps or whole)
+    try:
+        _take_steps(state, last, crops, samples, settings)
+    except OSError as error:
+        raise UsageError(
+            f"{settings.run} could not be written to ({error.strerror}); the last checkpoint there "
+            "is whole: make room, then run the same command again"
+        ) from None
+    _say_how_it_ended(state.step, whole, settings)
+    return state
+
+
+def _take_steps(
+    state: TrainState, last: int, crops: UnpairedCrops, samples: Samples, settings: TrainSettings
+) -> None:
+    device = next(state.networks.parameters()).device
     with (
         Interruption() as interruption,
         Report(settings.run, state.step) as report,
@@ -63,14 +79,12 @@ def train(settings: TrainSettings) -> TrainState:
 
             bar.advance(state.step)
             ends = state.step == last or interruption.requested
+            if ends or state.step % settings.checkpoint_every == 0:
+                state.to_checkpoint(settings).save(settings.run / LATEST)
             if ends or state.step % settings.log_every == 0:
                 bar.show(report.losses(state.step, rate))
             if ends or state.step % settings.sample_every == 0:
                 report.sample(state.step, samples.grid(state.networks))
-            if ends or state.step % settings.checkpoint_every == 0:
-                state.to_checkpoint(settings).save(settings.run / LATEST)
-    _say_how_it_ended(state.step, whole, settings)
-    return state
 
 
 def _crops(folders: DataFolders, settings: TrainSettings) -> UnpairedCrops:

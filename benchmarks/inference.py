@@ -1,0 +1,156 @@
+"""`python -m benchmarks.inference`: how fast exported generators translate, in one run."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from rich.console import Console
+
+from benchmarks.clock import Times, measure_alternately
+from benchmarks.engines import (
+    EngineName,
+    Subject,
+    export_untrained,
+    open_engine,
+    peak_memory,
+    random_pictures,
+)
+from benchmarks.inference_report import InferenceReport, Measured, show
+from benchmarks.machine import Machine
+from benchmarks.memory import in_new_process
+from benchmarks.operations import generator_multiply_adds
+from benchmarks.program import check_writable, run_program, watched, write_report
+from cyclegan.command_line import parse
+from cyclegan.generator import Generator, GeneratorConfig
+from service.cores import available_cores
+
+Side = Annotated[int, Field(ge=Generator.MIN_SIDE, multiple_of=Generator.SIZE_MULTIPLE)]
+
+_FULL = "paper"
+
+
+class InferenceBenchmark(BaseModel):
+    """Measure untrained generators in PyTorch and in ONNX Runtime on the CPU, alternately."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    size: tuple[Side, ...] = (256,)
+    """Sides of the square pictures, in pixels."""
+    batch: tuple[PositiveInt, ...] = (1,)
+    """Pictures at a time; the service translates one at a time."""
+    presets: tuple[Literal["paper", "compact", "tiny"], ...] = ("paper", "compact")
+    """Generators, as in `cyclegan train --preset`; speeds are against paper."""
+    threads: PositiveInt = Field(default_factory=available_cores)
+    """Threads of PyTorch and of ONNX Runtime; by default the cores that this process may use."""
+    repeats: PositiveInt = 20
+    """Rounds; in each, every generator translates once in every engine."""
+    memory: bool = True
+    """Measure each case's memory in a process of its own; --no-memory does not."""
+    json_file: Path | None = Field(default=None, alias="json")
+    """File to write all facts to."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the table, write the JSON."""
+    return run_program(_run, arguments)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    benchmark = parse(InferenceBenchmark, arguments, "python -m benchmarks.inference")
+    check_writable(benchmark.json_file)
+    report = measure(benchmark)
+    show(report, Console())
+    if benchmark.json_file:
+        write_report(report, benchmark.json_file)
+
+
+def measure(benchmark: InferenceBenchmark) -> InferenceReport:
+    """Do all that is asked for.
+
+    Raises:
+        ExportError: A generator cannot be exported.
+        UsageError: Memory is short.
+    """
+    torch.set_num_threads(benchmark.threads)
+    with TemporaryDirectory() as folder:
+        presets = list(dict.fromkeys(benchmark.presets))
+        subjects = [export_untrained(p, Path(folder)) for p in watched(presets, "exporting")]
+        cases = [
+            measured
+            for size in dict.fromkeys(benchmark.size)
+            for batch in dict.fromkeys(benchmark.batch)
+            for measured in _at(size, batch, subjects, benchmark)
+        ]
+    return InferenceReport(
+        machine=Machine.here(torch.device("cpu")),
+        settings=benchmark.model_dump(mode="json", by_alias=True),
+        cases=tuple(cases),
+    )
+
+
+class _Case(NamedTuple):
+    subject: Subject
+    engine: EngineName
+
+    @property
+    def name(self) -> str:
+        return _name(self.subject.preset, self.engine)
+
+
+def _at(
+    size: int, batch: int, subjects: Sequence[Subject], benchmark: InferenceBenchmark
+) -> list[Measured]:
+    engines: tuple[EngineName, ...] = ("pytorch", "onnxruntime")
+    cases = [_Case(subject, engine) for subject in subjects for engine in engines]
+    what = f"of {batch} × {size}×{size}"
+    memory = dict[str, float]()
+    if benchmark.memory:
+        for case in watched(cases, f"measuring memory {what}"):
+            arguments = case.engine, case.subject, benchmark.threads, batch, size
+            memory[case.name] = in_new_process(peak_memory, *arguments)
+    works = {c.name: _work(c, size, batch, benchmark.threads) for c in cases}
+    rounds = watched(range(benchmark.repeats), f"measuring time {what}")
+    times = measure_alternately(works, rounds, pictures=batch)
+    return [_measured(case, size, batch, times, memory) for case in cases]
+
+
+def _work(case: _Case, size: int, batch: int, threads: int) -> Callable[[], object]:
+    translate = open_engine(case.engine, case.subject, threads)
+    pictures = random_pictures(batch, size)
+    translate(pictures)  # warm
+    return lambda: translate(pictures)
+
+
+def _measured(
+    case: _Case,
+    size: int,
+    batch: int,
+    times: Mapping[str, Times],
+    memory: Mapping[str, float],
+) -> Measured:
+    mine, full = times[case.name], times.get(_name(_FULL, case.engine))
+    config = GeneratorConfig.model_validate(case.subject.architecture)
+    return Measured(
+        preset=case.subject.preset,
+        engine=case.engine,
+        size=size,
+        batch=batch,
+        milliseconds=mine,
+        pictures_per_second=1000 / mine.median,
+        speed_against_full=None if full is None else mine.speed_against(full),
+        memory_mib=memory.get(case.name),
+        giga_multiply_adds=generator_multiply_adds(config, size) / 1e9,
+        file_mb=case.subject.file.stat().st_size / 1e6,
+    )
+
+
+def _name(preset: str, engine: EngineName) -> str:
+    return f"{preset} {engine}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""What the benchmark of translating found, and how it looks as a table."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.clock import Times
+from benchmarks.engines import EngineName
+from benchmarks.machine import Machine
+
+
+class Measured(BaseModel):
+    """One generator in one engine, at one size and batch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    preset: str
+    engine: EngineName
+    size: int
+    batch: int
+    milliseconds: Times
+    """For one picture."""
+    pictures_per_second: float
+    speed_against_full: float | None
+    """Against the preset `paper` in the same engine; none if it was not measured."""
+    memory_mib: float | None
+    giga_multiply_adds: float
+    """Of one picture, exact: transposed convolutions count at their input's resolution."""
+    file_mb: float
+    """Of the ONNX file, in millions of bytes."""
+
+
+class InferenceReport(BaseModel):
+    """All facts of one run of the benchmark."""
+
+    model_config = ConfigDict(frozen=True)
+
+    machine: Machine
+    settings: dict[str, Any]
+    cases: tuple[Measured, ...]
+
+
+def show(report: InferenceReport, console: Console) -> None:
+    """Print the table."""
+    console.print(str(report.machine))
+    table = Table(title="translating", title_justify="left")
+    for heading in ("generator", "engine"):
+        table.add_column(heading)
+    numbers = ("size", "batch", "ms/picture", "p95", "pictures/s", "speed", "MiB", "G madds", "MB")
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    for case in report.cases:
+        table.add_row(case.preset, case.engine, *_numbers(case))
+    console.print(table)
+    console.print(
+        "Times are medians; speed is the median of the ratios to the full generator (paper) within "
+        "each round;\nMiB is the growth of a process that loads and translates; G madds are exact "
+        "multiply-adds of one picture\n(transposed convolutions count at their input's "
+        "resolution); MB is the size of the ONNX file."
+    )
+
+
+def _numbers(case: Measured) -> tuple[str, ...]:
+    speed = case.speed_against_full
+    return (
+        f"{case.size}",
+        f"{case.batch}",
+        f"{case.milliseconds.median:,.1f}",
+        f"{case.milliseconds.p95:,.1f}",
+        f"{case.pictures_per_second:.3g}",
+        "–" if speed is None else f"{speed:.2f}×",
+        "–" if case.memory_mib is None else f"{case.memory_mib:,.0f}",
+        f"{case.giga_multiply_adds:.2f}",
+        f"{case.file_mb:.1f}",
+    )

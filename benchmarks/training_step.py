@@ -1,0 +1,193 @@
+"""`python -m benchmarks.training_step`: our step of training against the authors', in one run."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from rich.console import Console
+
+from benchmarks.clock import Times, measure_alternately
+from benchmarks.machine import Machine
+from benchmarks.memory import in_new_process
+from benchmarks.operations import matrix_peaks, step_operations
+from benchmarks.program import check_writable, run_program, watched, write_report
+from benchmarks.training_report import Measured, TrainingReport, show
+from benchmarks.variants import (
+    Operator,
+    Precision,
+    Step,
+    Variant,
+    peak_memory,
+    prepare,
+    slowest_operators,
+    wait_for,
+)
+from cyclegan.command_line import parse
+from training.device import choose_device
+from training.settings import TrainSettings
+from training.train_command import read_settings
+
+_NAIVE = Variant("naive", "fp32")
+_SHOWN_OPERATORS = 12
+
+
+class StepBenchmark(BaseModel):
+    """Measure our step of training against the naive one, alternately: naive, ours, naive, ..."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where to compute; auto takes cuda if it is there."""
+    size: PositiveInt = 256
+    """Side of the square pictures, in pixels."""
+    batch: PositiveInt = 1
+    """Pictures of each domain in a step."""
+    preset: Literal["paper", "compact", "tiny"] = "paper"
+    """Networks, as in `cyclegan train`."""
+    precision: tuple[Precision, ...] = ("fp32", "bf16")
+    """Precisions of our step; the naive one is always fp32."""
+    repeats: PositiveInt = 10
+    """Rounds; in each, every step is timed once."""
+    steps: PositiveInt | None = None
+    """Steps from one look at the clock to the next; by default 1 on a CPU and 10 on a GPU."""
+    warm_up: PositiveInt = 2
+    """Steps of each kind before the first round."""
+    matrix: PositiveInt | None = None
+    """Side of the matrices whose product is the device's peak; by default 2048, on a GPU 8192."""
+    memory: bool = True
+    """Measure the peak memory of each kind in a process of its own; --no-memory does not."""
+    profile: bool = False
+    """Also show the slowest operators."""
+    json_file: Path | None = Field(default=None, alias="json")
+    """File to write all facts to."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the table, write the JSON."""
+    return run_program(_run, arguments)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    benchmark = parse(StepBenchmark, arguments, "python -m benchmarks.training_step")
+    check_writable(benchmark.json_file)
+    report = measure(benchmark)
+    show(report, Console())
+    if benchmark.json_file:
+        write_report(report, benchmark.json_file)
+
+
+def measure(benchmark: StepBenchmark) -> TrainingReport:
+    """Do all that is asked for.
+
+    Raises:
+        UsageError: The device is not there, the size does not fit the networks, or memory is short.
+    """
+    device = _device(benchmark)
+    settings = _settings(benchmark)
+    variants = [_NAIVE, *(Variant("ours", p) for p in dict.fromkeys(benchmark.precision))]
+    # Memory comes first: later this process itself holds some of the device's.
+    memory = _memory(variants, settings, device) if benchmark.memory else {}
+    prepare(device)
+    side = benchmark.matrix or (2048 if device.type == "cpu" else 8192)
+    peaks = matrix_peaks(device, side, lambda: wait_for(device))
+    steps = {variant.name: variant.step(settings, device) for variant in variants}
+    times = _times(steps, benchmark, device)
+    found = _Found(
+        batch=settings.batch,
+        operations=step_operations(settings),
+        peaks=peaks,
+        times=times,
+        memory=memory,
+        slowest=_slowest(steps, device) if benchmark.profile else {},
+    )
+    return TrainingReport(
+        machine=Machine.here(device),
+        settings=benchmark.model_dump(mode="json", by_alias=True),
+        operations_per_step=found.operations,
+        matrix_peaks={name: peak / 1e12 for name, peak in peaks.items()},
+        variants=tuple(found.about(variant) for variant in variants),
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Raw findings; operations are per second in `peaks`, and the rest goes by a variant's name."""
+
+    batch: int
+    operations: int
+    peaks: Mapping[str, float]
+    times: Mapping[str, Times]
+    memory: Mapping[str, float]
+    slowest: Mapping[str, tuple[Operator, ...]]
+
+    def about(self, variant: Variant) -> Measured:
+        times = self.times[variant.name]
+        seconds = times.median / 1000
+        # PyTorch convolves float32 in TF32 where the device has it, unless told otherwise.
+        peak = "tf32" if variant.precision == "fp32" and "tf32" in self.peaks else variant.precision
+        return Measured(
+            name=variant.name,
+            precision=variant.precision,
+            milliseconds=times,
+            pictures_per_second=self.batch / seconds,
+            speed_against_naive=times.speed_against(self.times[_NAIVE.name]),
+            teraflops=self.operations / seconds / 1e12,
+            peak=peak,
+            peak_share=self.operations / seconds / self.peaks[peak],
+            memory_mib=self.memory.get(variant.name),
+            slowest=self.slowest.get(variant.name, ()),
+        )
+
+
+def _device(benchmark: StepBenchmark) -> torch.device:
+    if benchmark.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return choose_device(benchmark.device)
+
+
+def _settings(benchmark: StepBenchmark) -> TrainSettings:
+    flags = {
+        "run": "unused",
+        "preset": benchmark.preset,
+        "crop": benchmark.size,
+        "load-size": benchmark.size,
+        "batch": benchmark.batch,
+    }
+    return read_settings(
+        [word for name, value in flags.items() for word in (f"--{name}", f"{value}")]
+    )
+
+
+def _memory(
+    variants: Sequence[Variant], settings: TrainSettings, device: torch.device
+) -> dict[str, float]:
+    return {
+        variant.name: in_new_process(peak_memory, variant, settings, device)
+        for variant in watched(variants, "measuring memory")
+    }
+
+
+def _times(
+    steps: Mapping[str, Step], benchmark: StepBenchmark, device: torch.device
+) -> dict[str, Times]:
+    for step in watched(list(steps.values()), "warming up"):
+        for _ in range(benchmark.warm_up):
+            step()
+    return measure_alternately(
+        steps,
+        watched(range(benchmark.repeats), "measuring time"),
+        calls=benchmark.steps or (1 if device.type == "cpu" else 10),
+        wait=lambda: wait_for(device),
+    )
+
+
+def _slowest(steps: Mapping[str, Step], device: torch.device) -> dict[str, tuple[Operator, ...]]:
+    return {name: slowest_operators(step, device, _SHOWN_OPERATORS) for name, step in steps.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The steps of training that are compared: the naive one, and ours in each precision."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from benchmarks.memory import MIB, peak_growth
+from benchmarks.naive_step import NaiveTraining
+from training.device import precision_context
+from training.settings import TrainSettings
+from training.state import TrainState
+from training.step import train_step
+
+Precision = Literal["fp32", "bf16"]
+Step = Callable[[], object]
+
+_STEPS_TO_THE_PEAK = 2  # Adam's moments are there from the second on
+
+
+class Variant(NamedTuple):
+    """A way to take a step."""
+
+    kind: Literal["naive", "ours"]
+    precision: Precision
+
+    @property
+    def name(self) -> str:
+        """How tables call it."""
+        return f"{self.kind} {self.precision}"
+
+    def step(self, settings: TrainSettings, device: torch.device) -> Step:
+        """Build the networks and return what takes one step with them, always the same pictures."""
+        settings = settings.model_copy(update={"precision": self.precision})
+        torch.manual_seed(settings.seed)
+        shape = settings.batch, 3, settings.crop, settings.crop
+        real_a = torch.rand(shape, device=device) * 2 - 1
+        real_b = torch.rand(shape, device=device) * 2 - 1
+        state = TrainState.start(settings, device)
+        if self.kind == "naive":
+            naive = NaiveTraining(settings, device)
+            naive.networks.copy_weights(state.networks)
+            return lambda: naive.step(real_a, real_b)
+
+        def ours() -> None:
+            with precision_context(settings.precision, device):
+                train_step(state, real_a, real_b, settings.weights)
+
+        return ours
+
+
+class Operator(BaseModel):
+    """What PyTorch's profiler says of one kind of operator in a step."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    calls: int
+    milliseconds: float
+    """In the operator itself, not in those that it calls."""
+    share: float
+    """Of the sum over all operators."""
+
+
+def prepare(device: torch.device) -> None:
+    """Let cuDNN look for the fastest convolutions, as the authors do; for all variants alike."""
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+
+
+def wait_for(device: torch.device) -> None:
+    """Return when the device has done all that it was told to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak_memory(variant: Variant, settings: TrainSettings, device: torch.device) -> float:
+    """Take steps and return the peak in MiB: what CUDA allocated, or what the process grew by.
+
+    To be called in a new process.
+    """
+    prepare(device)
+
+    def steps() -> None:
+        step = variant.step(settings, device)
+        for _ in range(_STEPS_TO_THE_PEAK):
+            step()
+        wait_for(device)
+
+    growth = peak_growth(steps)
+    return torch.cuda.max_memory_allocated(device) / MIB if device.type == "cuda" else growth
+
+
+def slowest_operators(step: Step, device: torch.device, count: int) -> tuple[Operator, ...]:
+    """Profile one step; the time is the device's."""
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if device.type == "cuda":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+    with torch.profiler.profile(activities=activities, acc_events=True) as profiler:
+        step()
+        wait_for(device)
+    of_device = "self_cpu_time_total" if device.type == "cpu" else "self_device_time_total"
+    events = profiler.key_averages()
+    whole = sum(getattr(event, of_device) for event in events) or 1.0
+    operators = [
+        Operator(name=e.key, calls=e.count, milliseconds=spent / 1000, share=spent / whole)
+        for e, spent in ((e, float(getattr(e, of_device))) for e in events)
+    ]
+    return tuple(sorted(operators, key=lambda operator: -operator.milliseconds)[:count])

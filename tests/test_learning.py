@@ -1,0 +1,96 @@
+"""It learns: on drawn scenes, whose true counterpart is known and never shown in training.
+
+At 32 pixels and with small networks, so that it takes a minute; docs/log.md has the numbers.
+"""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cyclegan.discriminator import DiscriminatorConfig
+from cyclegan.generator import GeneratorConfig
+from cyclegan.networks import NetworksConfig
+from cyclegan.pixels import to_signed
+from training import step
+from training.landscapes import draw_dataset
+from training.loop import train
+from training.settings import LossWeights, Schedule, TrainSettings
+
+SIDE, TRAIN, TEST, BATCH, STEPS = 32, 200, 24, 4, 400
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    draw_dataset(folder, side=SIDE, train=TRAIN, test=TEST, seed=0)
+    return folder
+
+
+def settings(scenes, run, **changes):
+    epochs = STEPS / (TRAIN // BATCH)
+    return TrainSettings(
+        data=scenes,
+        run=run,
+        crop=SIDE,
+        load_size=SIDE,
+        batch=BATCH,
+        device="cpu",
+        schedule=Schedule(constant_epochs=epochs / 2, decay_epochs=epochs / 2, learning_rate=5e-4),
+        networks=NetworksConfig(
+            generator=GeneratorConfig(width=16, blocks=2, upsampling="resize"),
+            discriminator=DiscriminatorConfig(width=32, layers=2),
+        ),
+        **changes,
+    )
+
+
+def test_pictures(scenes, domain):
+    files = sorted((scenes / f"test{domain}").iterdir())
+    pixels = np.stack([np.asarray(Image.open(file)) for file in files])
+    return to_signed(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+
+
+test_pictures.__test__ = False
+
+
+def distance(one, other):
+    return (one - other).abs().mean().item()
+
+
+def check_that_it_learns(scenes, settings):
+    networks = train(settings).networks
+    summer, winter = test_pictures(scenes, "A"), test_pictures(scenes, "B")
+    untranslated = distance(summer, winter)
+
+    with torch.inference_mode():
+        to_winter, to_summer = networks.gen_ab(summer), networks.gen_ba(winter)
+        summer_again, winter_again = networks.gen_ba(to_winter), networks.gen_ab(to_summer)
+
+    errors = {
+        "to winter": distance(to_winter, winter) / untranslated,
+        "to summer": distance(to_summer, summer) / untranslated,
+        "summer again": distance(summer_again, summer) / untranslated,
+        "winter again": distance(winter_again, winter) / untranslated,
+    }
+    assert max(errors["to winter"], errors["to summer"]) < 0.5, errors
+    assert max(errors["summer again"], errors["winter again"]) < 0.42, errors
+
+
+def test_the_error_to_the_true_counterpart_falls_to_less_than_half(scenes, tmp_path):
+    check_that_it_learns(scenes, settings(scenes, tmp_path / "run"))
+
+
+def test_without_the_cycle_loss_it_does_not_learn(scenes, tmp_path):
+    # The identity loss, whose weight counts in that of the cycle loss, stays as it is.
+    without = LossWeights(cycle=1e-9, identity=0.5 * 10 / 1e-9)
+
+    with pytest.raises(AssertionError, match="again"):
+        check_that_it_learns(scenes, settings(scenes, tmp_path / "run", weights=without))
+
+
+def test_without_the_adversarial_loss_it_does_not_learn(scenes, tmp_path, monkeypatch):
+    monkeypatch.setattr(step, "generator_loss", lambda scores: 0 * scores.mean())
+
+    with pytest.raises(AssertionError, match="to summer"):
+        check_that_it_learns(scenes, settings(scenes, tmp_path / "run"))

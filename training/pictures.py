@@ -1,0 +1,140 @@
+"""Pictures on disk, as training reads them: found, decoded upright and made RGB."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from cyclegan.errors import DataError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
+
+# By content, since downloaded pictures often carry the wrong suffix. Formats that start another
+# program (EPS starts Ghostscript) stay out.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "PPM", "GIF", "AVIF")
+
+# What Pillow raises on damaged files: it wraps some errors of its plugins and lets others through.
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """List the pictures in `folder` and below, sorted; hidden files and folders are skipped.
+
+    Raises:
+        DataError: The folder is missing, is a file, or holds no picture.
+    """
+    if not folder.exists():
+        raise DataError(f"{folder} does not exist; expected a folder of pictures")
+    if not folder.is_dir():
+        raise DataError(f"{folder} is a file; expected a folder of pictures")
+    files = [file for file in folder.rglob("*") if _is_visible(file, folder) and file.is_file()]
+    pictures = sorted(file for file in files if file.suffix.lower() in SUFFIXES)
+    if not pictures:
+        expected = ", ".join(sorted(SUFFIXES))
+        raise DataError(f"{folder} holds {_counted(len(files))}; expected pictures ({expected})")
+    return pictures
+
+
+def read_picture(file: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """Read a picture upright and as RGB, transparent parts on white, the first of many frames.
+
+    More than 8 bits a channel are scaled to bytes, not clipped.
+
+    Raises:
+        DataError: The file is missing, empty, cut short, or no picture.
+    """
+    try:
+        if not file.stat().st_size:
+            raise DataError(f"{file} is empty (0 bytes); delete it or copy it again")
+        with Image.open(file, formats=_FORMATS) as image:
+            image.load()
+            return np.array(_on_white(_in_bytes(_upright(image))))
+    except UnidentifiedImageError:
+        raise DataError(f"{file} is no picture that can be read; delete or replace it") from None
+    except _DECODE_ERRORS as error:
+        reason = _one_line(error)
+        raise DataError(f"{file} cannot be read ({reason}); delete or replace it") from error
+
+
+def picture_format(file: Path) -> str:
+    """Say what a picture that can be read is encoded as, in Pillow's word: JPEG, PNG."""
+    with Image.open(file, formats=_FORMATS) as image:
+        return image.format or "unknown"
+
+
+def read_resized(file: Path, side: int) -> UInt8[np.ndarray, "{side} {side} 3"]:
+    """Read a picture and resize it to a square, bicubically and squashed, as the reference does.
+
+    Raises:
+        DataError: As `read_picture`.
+    """
+    image = Image.fromarray(read_picture(file))
+    return np.array(image.resize((side, side), Image.Resampling.BICUBIC))
+
+
+def _is_visible(file: Path, folder: Path) -> bool:
+    return not any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _counted(files: int) -> str:
+    if not files:
+        return "no file"
+    return "1 file, which is no picture" if files == 1 else f"{files} files, none of them a picture"
+
+
+def _one_line(error: BaseException) -> str:
+    # The system's errors repeat the path, which the message already names.
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    # Not `ImageOps.exif_transpose`: it rewrites all tags, which fails where any other is damaged.
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except _DECODE_ERRORS:
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
+def _in_bytes(image: Image.Image) -> Image.Image:
+    """Bring grey of more than 8 bits to 8; Pillow's own conversion would clip at 255."""
+    if image.mode != "F" and not image.mode.startswith("I"):
+        return image
+    values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0, neginf=0)
+    # Floats are written in [0, 1], as bytes, or as 16 bits; integers as 16 bits.
+    usual = (1, 255, 65535) if image.mode == "F" else (65535,)
+    largest = float(values.max())
+    white = next((white for white in usual if largest <= white), largest)
+    return Image.fromarray((values / white * 255).round().clip(0, 255).astype(np.uint8))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    picture = image.convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
