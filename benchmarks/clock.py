@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
-from time import perf_counter
+from time import perf_counter, sleep
 
 from pydantic import BaseModel, ConfigDict
 
@@ -43,6 +43,7 @@ def measure_alternately(
     calls: int = 1,
     pictures: int = 1,
     wait: Callable[[], None] = lambda: None,
+    pause_seconds: float = 0.0,
 ) -> dict[str, Times]:
     """Time each work once a round, in milliseconds for one call (or one of its pictures).
 
@@ -52,11 +53,14 @@ def measure_alternately(
         calls: Calls from one look at the clock to the next.
         pictures: Divides the time of a call.
         wait: Returns when the device has done all that it was told to.
+        pause_seconds: Rest before each look at the clock, in which the threads of the former work
+            stop spinning for more; they would take the cores of the next.
     """
     milliseconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in rounds:
         for name, work in works.items():
             wait()
+            sleep(pause_seconds)
             begin = perf_counter()
             for _ in range(calls):
                 work()

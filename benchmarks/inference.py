@@ -8,7 +8,6 @@ from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
-from rich.console import Console
 
 from benchmarks.clock import Times, measure_alternately
 from benchmarks.engines import (
@@ -23,7 +22,7 @@ from benchmarks.inference_report import InferenceReport, Measured, show
 from benchmarks.machine import Machine
 from benchmarks.memory import in_new_process
 from benchmarks.operations import generator_multiply_adds
-from benchmarks.program import check_writable, run_program, watched, write_report
+from benchmarks.program import check_writable, console, run_program, watched, write_report
 from cyclegan.command_line import parse
 from cyclegan.generator import Generator, GeneratorConfig
 from service.cores import available_cores
@@ -31,6 +30,7 @@ from service.cores import available_cores
 Side = Annotated[int, Field(ge=Generator.MIN_SIDE, multiple_of=Generator.SIZE_MULTIPLE)]
 
 _FULL = "paper"
+_PAUSE_SECONDS = 0.05
 
 
 class InferenceBenchmark(BaseModel):
@@ -63,7 +63,7 @@ def _run(arguments: Sequence[str]) -> None:
     benchmark = parse(InferenceBenchmark, arguments, "python -m benchmarks.inference")
     check_writable(benchmark.json_file)
     report = measure(benchmark)
-    show(report, Console())
+    show(report, console())
     if benchmark.json_file:
         write_report(report, benchmark.json_file)
 
@@ -114,7 +114,7 @@ def _at(
             memory[case.name] = in_new_process(peak_memory, *arguments)
     works = {c.name: _work(c, size, batch, benchmark.threads) for c in cases}
     rounds = watched(range(benchmark.repeats), f"measuring time {what}")
-    times = measure_alternately(works, rounds, pictures=batch)
+    times = measure_alternately(works, rounds, pictures=batch, pause_seconds=_PAUSE_SECONDS)
     return [_measured(case, size, batch, times, memory) for case in cases]
 
 

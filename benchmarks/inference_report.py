@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -45,20 +46,20 @@ class InferenceReport(BaseModel):
 def show(report: InferenceReport, console: Console) -> None:
     """Print the table."""
     console.print(str(report.machine))
-    table = Table(title="translating", title_justify="left")
+    table = Table(title="translating", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for heading in ("generator", "engine"):
-        table.add_column(heading)
-    numbers = ("size", "batch", "ms/picture", "p95", "pictures/s", "speed", "MiB", "G madds", "MB")
+        table.add_column(heading, no_wrap=True)
+    numbers = ("size", "batch", "ms", "p95", "pictures/s", "speed", "MiB", "G madds", "MB")
     for heading in numbers:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for case in report.cases:
         table.add_row(case.preset, case.engine, *_numbers(case))
     console.print(table)
     console.print(
-        "Times are medians; speed is the median of the ratios to the full generator (paper) within "
-        "each round;\nMiB is the growth of a process that loads and translates; G madds are exact "
-        "multiply-adds of one picture\n(transposed convolutions count at their input's "
-        "resolution); MB is the size of the ONNX file."
+        "ms are medians for one picture; speed is the median of the ratios to the full generator\n"
+        "(paper) within each round; MiB is the growth of a process that loads and translates;\n"
+        "G madds are exact multiply-adds of one picture, transposed convolutions counted at their\n"
+        "input's resolution; MB is the size of the ONNX file."
     )
 
 

@@ -15,6 +15,8 @@ from cyclegan.errors import CycleGANError, UsageError
 
 Item = TypeVar("Item")
 
+_WIDTH = 100
+
 
 def run_program(run: Callable[[Sequence[str]], None], arguments: Sequence[str] | None) -> int:
     """Run a benchmark; 0 when it is measured, 2 when the user can mend it."""
@@ -30,6 +32,12 @@ def run_program(run: Callable[[Sequence[str]], None], arguments: Sequence[str] |
         sys.stderr.write("stopped\n")
         return 130
     return 0
+
+
+def console() -> Console:
+    """Make one that is wide enough for the tables also where nothing tells its width, as in CI."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=_WIDTH)
 
 
 def watched(items: Sequence[Item], description: str) -> Iterable[Item]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -54,8 +55,8 @@ def show(report: TrainingReport, console: Console) -> None:
     console.print(
         f"A step is {report.operations_per_step / 1e12:.3g} Tflop. "
         f"Matrix products reach, in Tflop/s: {', '.join(peaks)}.\n"
-        "Times are medians with quartiles; speeds are medians of the ratios within each round; "
-        "pictures are those of each domain."
+        "ms are medians; speed is the median of the ratios to naive within each round;\n"
+        "pictures are those of each domain; Tflop/s counts the same work for all."
     )
     for variant in report.variants:
         if variant.slowest:
@@ -63,10 +64,12 @@ def show(report: TrainingReport, console: Console) -> None:
 
 
 def _variants(report: TrainingReport) -> Table:
-    table = Table(title="a step of training", title_justify="left")
-    table.add_column("step")
+    table = Table(
+        title="a step of training", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0)
+    )
+    table.add_column("step", no_wrap=True)
     for heading in ("ms", "quartiles", "pictures/s", "speed", "Tflop/s", "of peak", "MiB"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for variant in report.variants:
         times = variant.milliseconds
         table.add_row(
@@ -77,16 +80,18 @@ def _variants(report: TrainingReport) -> Table:
             f"{variant.speed_against_naive:.2f}×",
             f"{variant.teraflops:.3g}",
             f"{variant.peak_share:.0%} of {variant.peak}",
-            "not measured" if variant.memory_mib is None else f"{variant.memory_mib:,.0f}",
+            "–" if variant.memory_mib is None else f"{variant.memory_mib:,.0f}",
         )
     return table
 
 
 def _operators(variant: Measured) -> Table:
-    table = Table(title=f"slowest operators of {variant.name}", title_justify="left")
+    table = Table(
+        title=f"slowest operators of {variant.name}", title_justify="left", box=box.SIMPLE
+    )
     table.add_column("operator", overflow="ellipsis", no_wrap=True)
     for heading in ("calls", "ms", "share"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for operator in variant.slowest:
         table.add_row(
             operator.name,

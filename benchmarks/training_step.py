@@ -8,13 +8,12 @@ from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
-from rich.console import Console
 
 from benchmarks.clock import Times, measure_alternately
 from benchmarks.machine import Machine
 from benchmarks.memory import in_new_process
 from benchmarks.operations import matrix_peaks, step_operations
-from benchmarks.program import check_writable, run_program, watched, write_report
+from benchmarks.program import check_writable, console, run_program, watched, write_report
 from benchmarks.training_report import Measured, TrainingReport, show
 from benchmarks.variants import (
     Operator,
@@ -75,7 +74,7 @@ def _run(arguments: Sequence[str]) -> None:
     benchmark = parse(StepBenchmark, arguments, "python -m benchmarks.training_step")
     check_writable(benchmark.json_file)
     report = measure(benchmark)
-    show(report, Console())
+    show(report, console())
     if benchmark.json_file:
         write_report(report, benchmark.json_file)
 

@@ -16,6 +16,9 @@ from cyclegan.contract import TrainingFacts
 from cyclegan.errors import CheckpointError
 from cyclegan.networks import Networks, NetworksConfig
 
+LATEST = "latest.pt"
+"""Name of the checkpoint in the folder of a run."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:

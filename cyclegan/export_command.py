@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from cyclegan.atomic_file import write_atomically
-from cyclegan.checkpoint import Checkpoint
+from cyclegan.checkpoint import LATEST, Checkpoint
 from cyclegan.command_line import parse
 from cyclegan.contract import FILE_AB, FILE_BA
 from cyclegan.errors import CheckpointError, ExportError
@@ -50,10 +50,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _checkpoint_of(run: Path) -> Path:
-    latest = run / "latest.pt" if run.is_dir() else run
+    latest = run / LATEST if run.is_dir() else run
     if not latest.exists():
         raise CheckpointError(
-            f"{run} holds no latest.pt; expected the --run of a `cyclegan train` that has saved"
+            f"{run} holds no {LATEST}; expected the --run of a `cyclegan train` that has saved"
         )
     return latest
 

@@ -134,7 +134,7 @@ def test_a_run_leaves_settings_losses_samples_and_curves(tiny_settings):
     assert lines[-1]["cycle_a"] > 0
     assert lines[0]["learning_rate"] > lines[-1]["learning_rate"] > 0
     with Image.open(run / "samples" / "step_0000012.png") as grid:
-        assert grid.width == 6 * (16 + 2) + 2
+        assert grid.width == 6 * (20 + 2) + 2
     assert list((run / "tensorboard").glob("events*"))
 
 
@@ -253,5 +253,5 @@ def test_where_test_pictures_are_samples_show_them(tiny_settings, tmp_path):
     samples = loop._samples(folders, tiny_settings)
 
     with Image.open(authors / "testA" / "0.png") as picture:
-        expected = torch.tensor(picture.resize((16, 16), Image.Resampling.BICUBIC).getpixel((0, 0)))
+        expected = torch.tensor(picture.resize((20, 20), Image.Resampling.BICUBIC).getpixel((0, 0)))
     assert torch.equal(samples._real_a[0, :, 0, 0], expected.to(torch.uint8))

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from cyclegan.atomic_file import write_atomically
-from cyclegan.checkpoint import Checkpoint
+from cyclegan.checkpoint import LATEST, Checkpoint
 from cyclegan.errors import UsageError
+from cyclegan.generator import Generator
 from cyclegan.pixels import to_signed
 from training.data import Domain, UnpairedCrops
 from training.device import choose_device, precision_context
@@ -23,7 +24,6 @@ from training.step import train_step
 
 logger = logging.getLogger(__name__)
 
-LATEST = "latest.pt"
 SAMPLE_ROWS = 4
 
 # Another value of these on the same run changes nothing of what it computes.
@@ -50,6 +50,7 @@ def train(settings: TrainSettings) -> TrainState:
 
     whole = settings.schedule.steps(crops.steps_per_epoch)
     last = min(whole, settings.steps or whole)
+    _say_what_begins(state.step, whole, crops, device, settings)
     try:
         _take_steps(state, last, crops, samples, settings)
     except OSError as error:
@@ -109,7 +110,9 @@ def _samples(folders: DataFolders, settings: TrainSettings) -> Samples:
     files_a = picture_files(folders.test_a or folders.train_a)
     files_b = picture_files(folders.test_b or folders.train_b)
     rows = min(SAMPLE_ROWS, len(files_a), len(files_b))
-    return Samples(evenly(files_a, rows), evenly(files_b, rows), settings.crop, settings.names)
+    # In the scale of training, of which the crops are cut.
+    side = settings.load_size - settings.load_size % Generator.SIZE_MULTIPLE
+    return Samples(evenly(files_a, rows), evenly(files_b, rows), side, settings.names)
 
 
 def _begin_or_continue(settings: TrainSettings, device: torch.device) -> TrainState:
@@ -117,9 +120,7 @@ def _begin_or_continue(settings: TrainSettings, device: torch.device) -> TrainSt
     if latest.exists():
         checkpoint = Checkpoint.load(latest)
         _check_same(checkpoint.facts.settings, settings)
-        state = TrainState.restore(checkpoint, settings, device)
-        logger.info("continuing %s at step %d", settings.run, state.step)
-        return state
+        return TrainState.restore(checkpoint, settings, device)
     _prepare(settings)
     return TrainState.start(settings, device)
 
@@ -145,6 +146,24 @@ def _check_same(former: dict[str, object], settings: TrainSettings) -> None:
             f"{settings.run} was begun with {key} = {former[key]}, now it is {now.get(key)}; "
             "repeat the former command to continue, or give another --run to begin anew"
         )
+
+
+def _say_what_begins(
+    step: int, whole: int, crops: UnpairedCrops, device: torch.device, settings: TrainSettings
+) -> None:
+    a, b = settings.names
+    logger.info(
+        "%s from step %d of %d on %s: %d pictures of %s, %d of %s",
+        settings.run,
+        step,
+        whole,
+        device,
+        len(crops.a),
+        a,
+        len(crops.b),
+        b,
+    )
+    logger.info("watch with: tensorboard --logdir %s, or look into %s/samples", *[settings.run] * 2)
 
 
 def _say_how_it_ended(step: int, whole: int, settings: TrainSettings) -> None:
