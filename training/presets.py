@@ -10,12 +10,12 @@ PRESETS = {
         "--networks.generator.block separable --networks.generator.upsampling resize"
     ),
     "tiny": (
-        "--crop 64 --load-size 72 --batch 4 --schedule.learning-rate 5e-4 "
-        "--schedule.constant-epochs 3 --schedule.decay-epochs 3 "
+        "--crop 64 --load-size 72 --schedule.learning-rate 5e-4 "
+        "--schedule.constant-epochs 2 --schedule.decay-epochs 2 "
         "--networks.generator.width 16 --networks.generator.blocks 3 "
         "--networks.generator.upsampling resize "
         "--networks.discriminator.width 32 --networks.discriminator.layers 2 "
-        "--checkpoint-every 100 --sample-every 100 --log-every 10"
+        "--checkpoint-every 200 --sample-every 200 --log-every 10"
     ),
 }
 """What is read before the user's own flags, which therefore win."""
