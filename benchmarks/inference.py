@@ -22,8 +22,8 @@ from benchmarks.inference_report import InferenceReport, Measured, show
 from benchmarks.machine import Machine
 from benchmarks.memory import in_new_process
 from benchmarks.operations import generator_multiply_adds
-from benchmarks.program import check_writable, console, run_program, watched, write_report
-from cyclegan.command_line import parse
+from benchmarks.program import check_writable, console, run_program, watched
+from cyclegan.command_line import parse, write_json
 from cyclegan.generator import Generator, GeneratorConfig
 from service.cores import available_cores
 
@@ -65,7 +65,7 @@ def _run(arguments: Sequence[str]) -> None:
     report = measure(benchmark)
     show(report, console())
     if benchmark.json_file:
-        write_report(report, benchmark.json_file)
+        write_json(report, benchmark.json_file)
 
 
 def measure(benchmark: InferenceBenchmark) -> InferenceReport:

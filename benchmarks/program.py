@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import track
 
-from cyclegan.atomic_file import write_atomically
 from cyclegan.errors import CycleGANError, UsageError
 
 Item = TypeVar("Item")
@@ -53,20 +51,6 @@ def check_writable(file: Path | None) -> None:
     """
     if file and not file.parent.is_dir():
         raise UsageError(f"{file.parent} is no folder; give --json a file in one that exists")
-
-
-def write_report(report: BaseModel, file: Path) -> None:
-    """Write all facts as JSON, wholly or not at all.
-
-    Raises:
-        UsageError: The file cannot be written.
-    """
-    try:
-        write_atomically(file, (report.model_dump_json(indent=2) + "\n").encode())
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be written ({error.strerror}); give another --json"
-        ) from None
 
 
 def _one_flag_each(words: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from benchmarks.clock import Times, measure_alternately
 from benchmarks.machine import Machine
 from benchmarks.memory import in_new_process
 from benchmarks.operations import matrix_peaks, step_operations
-from benchmarks.program import check_writable, console, run_program, watched, write_report
+from benchmarks.program import check_writable, console, run_program, watched
 from benchmarks.training_report import Measured, TrainingReport, show
 from benchmarks.variants import (
     Operator,
@@ -25,7 +25,7 @@ from benchmarks.variants import (
     slowest_operators,
     wait_for,
 )
-from cyclegan.command_line import parse
+from cyclegan.command_line import parse, write_json
 from training.device import choose_device
 from training.settings import TrainSettings
 from training.train_command import read_settings
@@ -76,7 +76,7 @@ def _run(arguments: Sequence[str]) -> None:
     report = measure(benchmark)
     show(report, console())
     if benchmark.json_file:
-        write_report(report, benchmark.json_file)
+        write_json(report, benchmark.json_file)
 
 
 def measure(benchmark: StepBenchmark) -> TrainingReport:

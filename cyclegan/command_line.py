@@ -1,11 +1,13 @@
 """From the words of a command line to validated settings, with errors of one line."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import CliApp, CliSettingsSource, SettingsError
 
+from cyclegan.atomic_file import write_atomically
 from cyclegan.errors import UsageError
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -39,6 +41,20 @@ def parse(settings: type[Settings], arguments: Sequence[str], command: str) -> S
         raise UsageError(f"{command}: {reason}; see {command} --help") from None
     except ValidationError as error:
         raise UsageError(f"{command}: {problems(error)}; see {command} --help") from None
+
+
+def write_json(report: BaseModel, file: Path) -> None:
+    """Write what a command found to the file of its flag `--json`, wholly or not at all.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    try:
+        write_atomically(file, (report.model_dump_json(indent=2) + "\n").encode())
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be written ({error.strerror}); give another --json"
+        ) from None
 
 
 def problems(error: ValidationError) -> str:

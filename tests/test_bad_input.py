@@ -33,7 +33,7 @@ def train(*words):
     return main(["train", "--data", "data", "--run", "run", *TINY, *words])
 
 
-def refused(capsys, code, *parts):
+def check_refusal(capsys, code, *parts):
     """Check that one line was said, and that it names all `parts`."""
     said = capsys.readouterr().err
     assert code == 2, said
@@ -51,7 +51,7 @@ def empty(folder):
 def test_an_empty_folder(capsys):
     empty(Path("data/a"))
 
-    refused(capsys, train(), "data/a holds no file", "expected pictures")
+    check_refusal(capsys, train(), "data/a holds no file", "expected pictures")
     assert not Path("run").exists()
 
 
@@ -59,21 +59,21 @@ def test_a_folder_without_pictures(capsys):
     empty(Path("data/b"))
     Path("data/b/letter.txt").write_text("Dear friend")
 
-    refused(capsys, train(), "data/b holds 1 file, which is no picture")
+    check_refusal(capsys, train(), "data/b holds 1 file, which is no picture")
     assert not Path("run").exists()
 
 
 def test_one_domain_missing(capsys):
     Path("data/b").rename("data/c")
 
-    refused(capsys, train(), "data", "expected trainA and trainB, or a and b")
+    check_refusal(capsys, train(), "data", "expected trainA and trainB, or a and b")
     assert not Path("run").exists()
 
 
 def test_no_data_at_all(capsys):
     code = main(["train", "--data", "nowhere", "--run", "run", *TINY])
 
-    refused(capsys, code, "nowhere")
+    check_refusal(capsys, code, "nowhere")
 
 
 @pytest.mark.parametrize("length", [0, 60, 500])
@@ -81,7 +81,7 @@ def test_a_picture_cut_short(capsys, length):
     file = Path("data/a/1.png")
     file.write_bytes(file.read_bytes()[:length])
 
-    refused(capsys, train(), "data/a/1.png")
+    check_refusal(capsys, train(), "data/a/1.png")
     assert not Path("run").exists()
 
 
@@ -95,14 +95,14 @@ def test_a_picture_smaller_than_the_crop_is_enlarged():
 def test_a_run_where_a_file_stands(capsys):
     Path("run").write_text("a file")
 
-    refused(capsys, train(), "run", "give another --run")
+    check_refusal(capsys, train(), "run", "give another --run")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_run_that_may_not_be_written_to(capsys):
     Path("closed").mkdir(mode=0o500)
 
-    refused(capsys, train("--run", "closed/run"), "Permission denied", "give another --run")
+    check_refusal(capsys, train("--run", "closed/run"), "Permission denied", "give another --run")
 
 
 def test_a_damaged_checkpoint(capsys):
@@ -111,7 +111,7 @@ def test_a_damaged_checkpoint(capsys):
     latest = Path("run/latest.pt")
     latest.write_bytes(latest.read_bytes()[:-500])
 
-    refused(capsys, train(), "run/latest.pt", "damaged")
+    check_refusal(capsys, train(), "run/latest.pt", "damaged")
 
 
 def test_a_checkpoint_that_would_execute_code(capsys):
@@ -122,10 +122,10 @@ def test_a_checkpoint_that_would_execute_code(capsys):
     Path("run").mkdir()
     Path("run/latest.pt").write_bytes(pickle.dumps(Trap(), protocol=2))
 
-    refused(capsys, train(), "run/latest.pt was refused")
-    refused(capsys, main(["export", "--run", "run", "--out", "m"]), "refused")
+    check_refusal(capsys, train(), "run/latest.pt was refused")
+    check_refusal(capsys, main(["export", "--run", "run", "--out", "m"]), "refused")
     words = ["import-weights", "run/latest.pt", "--out", "m", "--names", "a,b"]
-    refused(capsys, main(words), "refused")
+    check_refusal(capsys, main(words), "refused")
     assert not Path("executed").exists()
     assert not Path("m").exists()
 
@@ -134,7 +134,7 @@ def test_a_checkpoint_of_another_architecture(capsys):
     assert train() == 0
     capsys.readouterr()
 
-    refused(capsys, train("--networks.generator.width", "8"), "begun with networks", "--run")
+    check_refusal(capsys, train("--networks.generator.width", "8"), "begun with networks", "--run")
 
 
 def test_a_disk_that_is_full_while_saving_leaves_the_former_checkpoint():
@@ -167,9 +167,9 @@ def test_a_model_without_a_card(capsys):
     del model.metadata_props[:]
     onnx.save(model, first)
 
-    refused(capsys, main(["serve", "--models", "models", "--port", "0"]), "has no model card")
+    check_refusal(capsys, main(["serve", "--models", "models", "--port", "0"]), "has no model card")
     words = ["translate", "--model", str(first.parent), "--to", "winter", "data/a", "--out", "o"]
-    refused(capsys, main(words), "has no model card")
+    check_refusal(capsys, main(words), "has no model card")
     assert not Path("o").exists()
 
 
@@ -178,16 +178,20 @@ def test_a_port_in_use(capsys):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
 
-        refused(capsys, main(["serve", "--models", "models", "--port", port]), "in use", "--port")
+        check_refusal(
+            capsys, main(["serve", "--models", "models", "--port", port]), "in use", "--port"
+        )
 
 
 def test_no_models_folder(capsys):
-    refused(capsys, main(["serve", "--models", "away", "--port", "0"]), "away", "cyclegan export")
+    check_refusal(
+        capsys, main(["serve", "--models", "away", "--port", "0"]), "away", "cyclegan export"
+    )
 
 
 def test_a_domain_that_the_model_does_not_know(capsys):
     [first, *_] = write_models(Path("models")).rglob("*.onnx")
     words = ["translate", "--model", str(first.parent), "--to", "mars", "data/a", "--out", "o"]
 
-    refused(capsys, main(words), "'mars'", "it offers")
+    check_refusal(capsys, main(words), "'mars'", "it offers")
     assert not Path("o").exists()

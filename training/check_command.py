@@ -13,9 +13,8 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from cyclegan.atomic_file import write_atomically
-from cyclegan.command_line import parse
-from cyclegan.errors import DataError, UsageError
+from cyclegan.command_line import parse, write_json
+from cyclegan.errors import DataError
 from training.check_data import PartFacts, Report, Size, check_data
 from training.findings import Finding
 from training.folders import find_folders
@@ -59,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
     console = Console(highlight=False)
     _show(report, console)
     if settings.report:
-        _write(report, settings.report)
+        write_json(report, settings.report)
     return 0 if report.trainable else 1
 
 
@@ -87,15 +86,6 @@ def _track(
         transient=True,
         disable=not console.is_terminal,
     )
-
-
-def _write(report: Report, file: Path) -> None:
-    try:
-        write_atomically(file, (report.model_dump_json(indent=2) + "\n").encode())
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be written ({error.strerror}); give another --json"
-        ) from None
 
 
 def _show(report: Report, console: Console) -> None:

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM end a run between two steps, so that what is saved is a whole state."""
 
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
 
 
 class Interruption:
@@ -18,12 +18,7 @@ class Interruption:
             signal.signal(number, self._note)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         for number, handler in self._former.items():
             signal.signal(number, handler)
 
