@@ -33,4 +33,4 @@ $(INSTALLED): requirements.txt pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv build
+	rm -rf .venv build runs/demo

@@ -6,6 +6,7 @@ Runs the commands that a user would type, and prints each before it runs.
 import contextlib
 import io
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def _demo(once: bool) -> int:
     begin = time.monotonic()
     if not DATA.exists():
         drawn = HOME / "drawing"
+        shutil.rmtree(drawn, ignore_errors=True)  # of a demo that was stopped while drawing
         _run("draw-data", "--out", str(drawn), "--train", "300", "--test", "20")
         drawn.rename(DATA)
     names = ("--names", "summer,winter")
@@ -48,7 +50,7 @@ def _demo(once: bool) -> int:
         _say(f"took {time.monotonic() - begin:.0f} s; look at {PICTURE}")
         if once:
             return 0
-        _say(f"the service is at {url} until Ctrl-C; try its page there, or in another terminal:")
+        _say(f"the service is at {url} until Ctrl-C, with its documentation; in another terminal:")
         held_out = next(iter(sorted((DATA / "testA").iterdir())))
         _say(f"  curl --data-binary @{held_out} -H 'Content-Type: image/png' \\")
         _say(f"    {url}/v1/translate/summer2winter -o translated.jpg")
@@ -94,7 +96,10 @@ def _wait_until_ready(url: str, server: "subprocess.Popen[bytes]") -> None:
     while time.monotonic() < end:
         if server.poll() is not None:
             raise subprocess.CalledProcessError(server.returncode, "cyclegan serve")
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz") as answer:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer,
+        ):
             if answer.status == 200:
                 return
         time.sleep(0.1)

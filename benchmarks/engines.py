@@ -36,13 +36,14 @@ class Subject(NamedTuple):
 def export_untrained(preset: str, folder: Path) -> Subject:
     """Export the generator of a preset; how fast it is does not depend on its weights."""
     from cyclegan.contract import TrainingFacts
-    from cyclegan.export import describe, export_onnx
+    from cyclegan.export import describe, to_onnx, write_files
     from training.train_command import read_settings
 
     config = read_settings(["--run", "unused", "--preset", preset]).networks.generator
     generator, file = _untrained(config.model_dump()), folder / preset / FILE_AB
     facts = TrainingFacts(origin="untrained, for a benchmark")
-    export_onnx(generator, describe(generator, ("a", "b"), facts), file)
+    content = to_onnx(generator, describe(generator, ("a", "b"), facts))
+    write_files(file.parent, {file.name: content})
     return Subject(preset, file, config.model_dump())
 
 

@@ -24,8 +24,8 @@ from benchmarks.memory import in_new_process
 from benchmarks.operations import generator_multiply_adds
 from benchmarks.program import check_writable, console, run_program, watched
 from cyclegan.command_line import parse, write_json
+from cyclegan.cores import available_cores
 from cyclegan.generator import Generator, GeneratorConfig
-from service.cores import available_cores
 
 Side = Annotated[int, Field(ge=Generator.MIN_SIDE, multiple_of=Generator.SIZE_MULTIPLE)]
 

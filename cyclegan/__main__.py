@@ -32,6 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CycleGANError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except PermissionError as error:
+        sys.stderr.write(f"{error.filename} may not be read; give the right to, or another path\n")
+        return 2
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] in ("cyclegan", "training", "service"):
+            raise
+        sys.stderr.write(f"this verb needs {error.name}; see the extras in pyproject.toml\n")
+        return 2
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return 130

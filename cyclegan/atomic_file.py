@@ -20,7 +20,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:
+    except BaseException:  # Ctrl-C too
         partial.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)

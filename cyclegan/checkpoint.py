@@ -2,17 +2,18 @@
 
 import io
 import pickle
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from cyclegan.atomic_file import write_atomically
-from cyclegan.contract import TrainingFacts
+from cyclegan.contract import DomainNames, TrainingFacts
 from cyclegan.errors import CheckpointError
 from cyclegan.networks import Networks, NetworksConfig
 
@@ -78,7 +79,7 @@ class Checkpoint:
             return cls(
                 NetworksConfig.model_validate(contents["config"]),
                 contents["weights"],
-                tuple(contents["domains"]),
+                TypeAdapter(DomainNames).validate_python(tuple(contents["domains"])),
                 TrainingFacts.model_validate(contents["facts"]),
                 contents["resume"],
             )
@@ -96,7 +97,7 @@ class Checkpoint:
         networks = Networks(self.config)
         try:
             networks.load_state_dict(self.weights)
-        except RuntimeError:
+        except (RuntimeError, TypeError):
             raise CheckpointError(
                 "the checkpoint's weights do not fit the architecture that it describes; it is "
                 "damaged: start again from another checkpoint"
@@ -127,8 +128,13 @@ def load_tensors(path: Path) -> dict[str, Any]:
             "code; take it from its source again"
         ) from None
     # Whatever its reader stumbles over in bytes that were never a checkpoint.
-    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (
+        RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError,
+        struct.error,
+    ):  # fmt: skip
         raise CheckpointError(f"{path} is damaged, or was not written by torch.save") from None
-    if not isinstance(contents, dict):
-        raise CheckpointError(f"{path} holds a {type(contents).__name__}; expected a dictionary")
+    if not isinstance(contents, dict) or not all(isinstance(key, str) for key in contents):
+        raise CheckpointError(
+            f"{path} holds a {type(contents).__name__}; expected a dictionary with names as keys"
+        )
     return contents

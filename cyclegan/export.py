@@ -1,5 +1,6 @@
 """From a generator to an ONNX file that takes and gives bytes, checked against PyTorch."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 
@@ -46,16 +47,22 @@ def describe(generator: Generator, domains: tuple[str, str], facts: TrainingFact
     )
 
 
-def export_onnx(generator: Generator, card: ModelCard, path: Path) -> int:
-    """Write `path` and return by how many levels of 255 it differs from PyTorch at most.
+def summary(card: ModelCard) -> str:
+    """Say in a line what was exported."""
+    return (
+        f"{card.translation}, {card.parameters:,} weights, "
+        f"within {ALLOWED_DIFFERENCE} of 255 levels of PyTorch"
+    )
 
-    The folder is made; nothing is left in it when the check fails.
+
+def to_onnx(generator: Generator, card: ModelCard) -> bytes:
+    """Give the content of an ONNX file, checked against PyTorch on pictures of several sizes.
 
     Raises:
-        ExportError: ONNX Runtime gives other bytes than PyTorch, or `path` cannot be written.
+        ExportError: ONNX Runtime gives other bytes than PyTorch.
     """
     deployed = Deployed(deepcopy(generator)).cpu().eval()  # the caller may go on training
-    model = _to_onnx(deployed)
+    model = _graph(deployed)
     for key, value in card.to_metadata().items():
         model.metadata_props.add(key=key, value=value)
     content = model.SerializeToString()
@@ -65,15 +72,25 @@ def export_onnx(generator: Generator, card: ModelCard, path: Path) -> int:
             f"the ONNX model differs from the PyTorch model by up to {difference} of 255 levels "
             f"(allowed: {ALLOWED_DIFFERENCE}); check the versions of torch and onnxruntime"
         )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
-    except OSError as error:
-        raise ExportError(f"{path} could not be written ({error.strerror})") from None
-    return difference
+    return content
 
 
-def _to_onnx(deployed: Deployed) -> onnx.ModelProto:
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files that belong together, by name; the folder is made.
+
+    Raises:
+        ExportError: One cannot be written.
+    """
+    for name, content in contents.items():
+        file = folder / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, content)
+        except OSError as error:
+            raise ExportError(f"{file} could not be written ({error.strerror})") from None
+
+
+def _graph(deployed: Deployed) -> onnx.ModelProto:
     program = torch.onnx.export(
         deployed,
         (torch.zeros(2, 64, 96, 3, dtype=torch.uint8),),

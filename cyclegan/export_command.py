@@ -8,12 +8,11 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from cyclegan.atomic_file import write_atomically
 from cyclegan.checkpoint import LATEST, Checkpoint
 from cyclegan.command_line import parse
 from cyclegan.contract import FILE_AB, FILE_BA
-from cyclegan.errors import CheckpointError, ExportError
-from cyclegan.export import describe, export_onnx
+from cyclegan.errors import CheckpointError
+from cyclegan.export import describe, summary, to_onnx, write_files
 from cyclegan.reference import reference_weights
 
 logger = logging.getLogger(__name__)
@@ -60,30 +59,24 @@ def _checkpoint_of(run: Path) -> Path:
 
 def _export(checkpoint: Checkpoint, out: Path) -> None:
     networks, (a, b) = checkpoint.networks(), checkpoint.domains
-    for generator, domains, name in (
-        (networks.gen_ab, (a, b), FILE_AB),
-        (networks.gen_ba, (b, a), FILE_BA),
-    ):
-        card = describe(generator, domains, checkpoint.facts)
-        difference = export_onnx(generator, card, out / name)
-        logger.info(
-            "%s: %s, %s weights, within %d of 255 levels of PyTorch",
-            out / name,
-            card.translation,
-            f"{card.parameters:,}",
-            difference,
-        )
+    card_ab = describe(networks.gen_ab, (a, b), checkpoint.facts)
+    card_ba = describe(networks.gen_ba, (b, a), checkpoint.facts)
+    # Both are made and checked before one is written: half a model would be served.
+    models = {
+        FILE_AB: to_onnx(networks.gen_ab, card_ab),
+        FILE_BA: to_onnx(networks.gen_ba, card_ba),
+    }
+    write_files(out, models)
+    for name, card in ((FILE_AB, card_ab), (FILE_BA, card_ba)):
+        logger.info("%s: %s", out / name, summary(card))
     logger.info("serve with: cyclegan serve --models %s", out.parent)
 
 
 def _export_reference(checkpoint: Checkpoint, folder: Path) -> None:
+    files: dict[str, bytes] = {}
     for name, weights in reference_weights(checkpoint.networks()).items():
-        file = folder / f"latest_net_{name}.pth"
         buffer = io.BytesIO()
         torch.save(weights, buffer)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(file, buffer.getvalue())
-        except OSError as error:
-            raise ExportError(f"{file} could not be written ({error.strerror})") from None
-        logger.info("%s: %d tensors", file, len(weights))
+        files[f"latest_net_{name}.pth"] = buffer.getvalue()
+    write_files(folder, files)
+    logger.info("%s: %s", folder, ", ".join(files))

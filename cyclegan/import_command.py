@@ -10,7 +10,7 @@ from pydantic_settings import CliPositionalArg
 from cyclegan.checkpoint import load_tensors
 from cyclegan.command_line import parse
 from cyclegan.contract import FILE_AB, FILE_BA, DomainNames, TrainingFacts
-from cyclegan.export import describe, export_onnx
+from cyclegan.export import describe, summary, to_onnx, write_files
 from cyclegan.reference import read_generator
 
 logger = logging.getLogger(__name__)
@@ -39,12 +39,6 @@ def run(arguments: Sequence[str]) -> int:
     domains, name = ((b, a), FILE_BA) if settings.reverse else ((a, b), FILE_AB)
     facts = TrainingFacts(origin=f"imported from {settings.file.name}, a file of the authors' form")
     card = describe(generator, domains, facts)
-    difference = export_onnx(generator, card, settings.out / name)
-    logger.info(
-        "%s: %s, %s weights, within %d of 255 levels of PyTorch",
-        settings.out / name,
-        card.translation,
-        f"{card.parameters:,}",
-        difference,
-    )
+    write_files(settings.out, {name: to_onnx(generator, card)})
+    logger.info("%s: %s", settings.out / name, summary(card))
     return 0

@@ -7,9 +7,9 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from cyclegan.cores import available_cores
 from service import information, routes
 from service.catalogue import Catalogue
-from service.cores import available_cores
 from service.engine import Engine
 from service.envelope import Envelope
 from service.problems import install_problems

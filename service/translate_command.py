@@ -20,9 +20,9 @@ from rich.progress import (
 from rich.text import Text
 
 from cyclegan.command_line import parse
+from cyclegan.cores import available_cores
 from cyclegan.errors import CycleGANError, UsageError
 from service.catalogue import load_model
-from service.cores import available_cores
 from service.engine import Engine
 from service.errors import ClientError
 from service.folder import Job, plan_jobs

@@ -19,6 +19,7 @@ MAY_IMPORT = {
         "cyclegan.atomic_file",
         "cyclegan.command_line",
         "cyclegan.contract",
+        "cyclegan.cores",
         "cyclegan.errors",
     },
 }

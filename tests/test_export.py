@@ -9,7 +9,7 @@ import torch
 from cyclegan import export
 from cyclegan.contract import INPUT, OUTPUT, ModelCard, TrainingFacts
 from cyclegan.errors import ExportError, ModelError
-from cyclegan.export import Deployed, describe, export_onnx
+from cyclegan.export import Deployed, describe, to_onnx, write_files
 from cyclegan.generator import Generator, GeneratorConfig
 from cyclegan.networks import initialise
 from cyclegan.pixels import to_bytes, to_signed
@@ -25,7 +25,7 @@ def a_generator(**config):
 
 def exported(tmp_path, generator):
     card = describe(generator, ("photo", "painting"), FACTS)
-    export_onnx(generator, card, tmp_path / "m" / "a2b.onnx")
+    write_files(tmp_path / "m", {"a2b.onnx": to_onnx(generator, card)})
     return ort.InferenceSession(tmp_path / "m" / "a2b.onnx", providers=["CPUExecutionProvider"])
 
 
@@ -88,8 +88,8 @@ def test_a_model_that_differs_is_not_written(tmp_path, monkeypatch):
             return super().forward(image) // 2
 
     generator = a_generator()
-    graph = export._to_onnx(Deployed(generator).eval())
-    monkeypatch.setattr(export, "_to_onnx", lambda _: graph)
+    graph = export._graph(Deployed(generator).eval())
+    monkeypatch.setattr(export, "_graph", lambda _: graph)
     monkeypatch.setattr(export, "Deployed", Darker)
 
     with pytest.raises(ExportError, match=r"by up to \d+ of 255 levels \(allowed: 1\)"):

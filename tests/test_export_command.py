@@ -5,6 +5,7 @@ from test_reference import PARITY
 from cyclegan.__main__ import main
 from cyclegan.checkpoint import Checkpoint, load_tensors
 from cyclegan.contract import TrainingFacts
+from cyclegan.errors import ExportError
 from cyclegan.networks import Networks, initialise
 from cyclegan.reference import read_discriminator, read_generator
 from service.catalogue import load_model
@@ -36,6 +37,22 @@ def test_a_checkpoint_can_be_named_itself(run, tmp_path):
 
     assert code == 0
     assert sorted(file.name for file in (tmp_path / "m").iterdir()) == ["a2b.onnx", "b2a.onnx"]
+
+
+def test_of_a_model_both_directions_are_written_or_none(run, tmp_path, monkeypatch, capsys):
+    made = []
+
+    def fails_on_the_second(generator, card):
+        made.append(card)
+        if len(made) == 2:
+            raise ExportError("the ONNX model differs")
+        return b"a model"
+
+    monkeypatch.setattr("cyclegan.export_command.to_onnx", fails_on_the_second)
+
+    assert main(["export", "--run", str(run), "--out", str(tmp_path / "m")]) == 2
+
+    assert not (tmp_path / "m").exists()
 
 
 def test_our_weights_are_written_in_the_authors_form(run, tmp_path):

@@ -1,8 +1,10 @@
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 
@@ -15,6 +17,7 @@ from cyclegan.checkpoint import Checkpoint
 from cyclegan.errors import CheckpointError, DataError, UsageError
 from training import loop
 from training.loop import train
+from training.samples import Samples
 
 
 def change(settings, **changes):
@@ -70,8 +73,6 @@ def test_a_run_killed_while_it_saves_continues_to_the_same_end(tiny_settings):
         import torch; torch.set_num_threads(1)
         train(TrainSettings.model_validate_json(sys.argv[1]))
     """
-    import textwrap
-
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), tiny_settings.model_dump_json()],
         check=False,
@@ -103,6 +104,33 @@ def test_a_signal_ends_the_run_between_two_steps_and_saves(tiny_settings):
 
     assert 4 <= state.step < 29_000
     assert Checkpoint.load(long.run / "latest.pt").resume["step"] == state.step
+
+
+def test_a_signal_while_samples_are_drawn_loses_no_step(tiny_settings, monkeypatch):
+    grid = Samples.grid
+
+    def interrupted(samples, networks):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return grid(samples, networks)
+
+    monkeypatch.setattr(Samples, "grid", interrupted)
+
+    state = train(change(tiny_settings, sample_every=3, checkpoint_every=100))
+
+    assert state.step == 3
+    assert Checkpoint.load(tiny_settings.run / "latest.pt").resume["step"] == 3
+
+
+def test_samples_change_nothing_of_a_run_even_with_batch_norm(tiny_settings):
+    generator = tiny_settings.networks.generator.model_copy(update={"norm": "batch"})
+    networks = tiny_settings.networks.model_copy(update={"generator": generator})
+    often = change(tiny_settings, networks=networks, sample_every=1)
+    rarely = change(often, run=tiny_settings.run.with_name("rarely"), sample_every=100)
+
+    train(often)
+    train(rarely)
+
+    assert_same(weights_of(often.run), weights_of(rarely.run))
 
 
 def test_a_finished_run_stays_as_it_is(tiny_settings):
@@ -226,8 +254,6 @@ def test_a_device_that_is_not_there_is_said(tiny_settings):
 
 
 def test_a_full_disk_ends_the_run_and_the_former_checkpoint_goes_on(tiny_settings, monkeypatch):
-    import errno
-
     def full(_path, _content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

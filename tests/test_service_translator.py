@@ -12,9 +12,9 @@ from fake_models import (
     write_without_card,
 )
 
+from cyclegan.cores import available_cores
 from cyclegan.errors import ModelError, UsageError
 from service.catalogue import Catalogue, load_model
-from service.cores import available_cores
 from service.engine import Engine
 from service.errors import UnknownTranslation
 from service.translator import Translator

@@ -59,6 +59,8 @@ def test_names_are_written_with_a_comma():
         (["--names", "photo,photo"], "both domains are called photo"),
         (["--names", "photo,My Paintings"], "expected 1 to 32 of the characters"),
         (["--names", "photo"], "--names.1 is missing"),
+        (["--seed=-1"], "--seed is '-1': input should be greater than or equal to 0"),
+        (["--schedule.constant-epochs", "inf"], "input should be a finite number"),
         (["--batch", "0"], "--batch is '0': input should be greater than 0"),
         (["--bach", "2"], "unrecognized arguments: --bach 2; see cyclegan train --help"),
         (["--preset", "huge"], "--preset is 'huge'"),

@@ -146,8 +146,16 @@ def _range(aspects: tuple[float, float] | None) -> str:
 def _base(report: Report) -> str:
     """What the paths of all folders begin with, and the report need not repeat."""
     folders = [facts.folder for facts in report.parts.values()]
-    base = os.path.commonpath(folders) if folders else ""
+    try:
+        base = os.path.commonpath(folders)
+    except ValueError:  # none, or one relative and another absolute
+        return ""
     return f"{base}{os.sep}" if base else ""
+
+
+def _below(base: str, file: str) -> str:
+    """Shorten the paths of a file, or of a pair of them."""
+    return " = ".join(path.removeprefix(base) for path in file.split(" = "))
 
 
 def _paragraph(finding: Finding, base: str) -> Table:
@@ -158,7 +166,7 @@ def _paragraph(finding: Finding, base: str) -> Table:
     mark = "[red]stop[/]" if finding.fatal else "[yellow]note[/]"
     paragraph.add_row(mark, Text(finding.sentence))
     for file in finding.files[:_NAMED_FILES]:
-        paragraph.add_row("", Text(file.replace(base, ""), style="dim"))
+        paragraph.add_row("", Text(_below(base, file), style="dim"))
     if (more := len(finding.files) - _NAMED_FILES) > 0:
         paragraph.add_row("", Text(f"and {more:,} more (--json FILE names all)", style="dim"))
     return paragraph

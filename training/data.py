@@ -1,6 +1,5 @@
 """Unpaired crops: item = f(seed, step), so that a run can be continued at any step."""
 
-import os
 from collections.abc import Sequence
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -11,6 +10,7 @@ from jaxtyping import UInt8
 from rich.progress import track
 from torch import Tensor
 
+from cyclegan.cores import available_cores
 from training.pictures import read_resized
 
 Crops = UInt8[Tensor, "n 3 h w"]
@@ -45,7 +45,7 @@ class Domain:
             DataError: A file cannot be read.
         """
         files = self.files[: self._fitting]
-        with ThreadPool(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPool(available_cores()) as pool:
             read = pool.imap(self._read, files)
             self._decoded = dict(enumerate(track(read, label, len(files), transient=True)))
 
@@ -72,7 +72,7 @@ class UnpairedCrops:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in which the larger domain is seen once."""
+        """Steps that take as many pictures as the larger domain has."""
         return max(1, max(len(self.a), len(self.b)) // self.batch)
 
     def __getitem__(self, step: int) -> tuple[Crops, Crops]:

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM end a run between two steps, so that what is saved is a whole state."""
 
+import os
 import signal
 from types import FrameType
 
@@ -26,3 +27,5 @@ class Interruption:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+        # Not `print`: a signal may come in the middle of one.
+        os.write(2, b"\nstopping after this step, and saving; once more ends at once\n")

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 SAMPLE_ROWS = 4
 
-# Another value of these on the same run changes nothing of what it computes.
+# A run may go on with another value of these: moved pictures, another rhythm or device.
 _FREE = {
     "data", "domain_a", "domain_b", "run", "steps", "device",
     "checkpoint_every", "sample_every", "log_every", "cache_mib",
@@ -44,10 +44,14 @@ def train(settings: TrainSettings) -> TrainState:
     """
     device = choose_device(settings.device)
     folders = find_folders(settings.data, settings.domain_a, settings.domain_b)
+    former = _former(settings)  # before pictures are read, which may take minutes
     crops = _crops(folders, settings)
     samples = _samples(folders, settings)
-    state = _begin_or_continue(settings, device)
-
+    if former is None:
+        _prepare(settings)
+        state = TrainState.start(settings, device)
+    else:
+        state = TrainState.restore(former, settings, device)
     whole = settings.schedule.steps(crops.steps_per_epoch)
     last = min(whole, settings.steps or whole)
     _say_what_begins(state.step, whole, crops, device, settings)
@@ -79,13 +83,17 @@ def _take_steps(
                 report.add(train_step(state, real_a, real_b, settings.weights))
 
             bar.advance(state.step)
-            ends = state.step == last or interruption.requested
-            if ends or state.step % settings.checkpoint_every == 0:
+            finished = state.step == last
+            if finished or state.step % settings.checkpoint_every == 0:
                 state.to_checkpoint(settings).save(settings.run / LATEST)
-            if ends or state.step % settings.log_every == 0:
+            if finished or state.step % settings.log_every == 0:
                 bar.show(report.losses(state.step, rate))
-            if ends or state.step % settings.sample_every == 0:
+            if finished or state.step % settings.sample_every == 0:
                 report.sample(state.step, samples.grid(state.networks))
+
+        # Here and not in the loop: a signal may come at any place of it.
+        if interruption.requested:
+            state.to_checkpoint(settings).save(settings.run / LATEST)
 
 
 def _crops(folders: DataFolders, settings: TrainSettings) -> UnpairedCrops:
@@ -115,14 +123,14 @@ def _samples(folders: DataFolders, settings: TrainSettings) -> Samples:
     return Samples(evenly(files_a, rows), evenly(files_b, rows), side, settings.names)
 
 
-def _begin_or_continue(settings: TrainSettings, device: torch.device) -> TrainState:
+def _former(settings: TrainSettings) -> Checkpoint | None:
+    """Load what an earlier run left, if these settings continue it."""
     latest = settings.run / LATEST
-    if latest.exists():
-        checkpoint = Checkpoint.load(latest)
-        _check_same(checkpoint.facts.settings, settings)
-        return TrainState.restore(checkpoint, settings, device)
-    _prepare(settings)
-    return TrainState.start(settings, device)
+    if not latest.exists():
+        return None
+    checkpoint = Checkpoint.load(latest)
+    _check_same(checkpoint.facts.settings, settings)
+    return checkpoint
 
 
 def _prepare(settings: TrainSettings) -> None:
@@ -168,8 +176,8 @@ def _say_what_begins(
 
 def _say_how_it_ended(step: int, whole: int, settings: TrainSettings) -> None:
     run: Path = settings.run
-    if step < whole:
+    if settings.steps and settings.steps <= step < whole:
+        logger.info("saved at step %d of %d; go on with a larger --steps, or without", step, whole)
+    elif step < whole:
         logger.info("saved at step %d of %d; the same command goes on from there", step, whole)
-        if settings.steps == step:
-            logger.info("(--steps %d ends it here; leave it out to go on)", step)
     logger.info("export with: cyclegan export --run %s --out models/NAME", run)

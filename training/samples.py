@@ -33,9 +33,11 @@ class Samples:
         """Draw a row for each picture: A, B made of it, A again; then B, A made of it, B again."""
         device = next(networks.parameters()).device
         real_a, real_b = (to_signed(x).to(device) for x in (self._real_a, self._real_b))
+        networks.eval()  # batch norm would take these pictures into its statistics
         with torch.inference_mode():
             fake_b, fake_a = networks.gen_ab(real_a), networks.gen_ba(real_b)
             cycled_a, cycled_b = networks.gen_ba(fake_b), networks.gen_ab(fake_a)
+        networks.train()
         columns = (real_a, fake_b, cycled_a, real_b, fake_a, cycled_b)
         return _captioned(_tiled(columns), self._captions())
 

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -21,7 +22,9 @@ from cyclegan.networks import NetworksConfig
 class LossWeights(BaseModel):
     """Weights in the generators' objective (equation 3 and section 5.2)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     cycle: PositiveFloat = 10.0
     """Weight of the cycle loss; the adversarial loss has weight 1."""
@@ -32,10 +35,12 @@ class LossWeights(BaseModel):
 class Schedule(BaseModel):
     """How long to train, and the learning rate on the way (section 7.1)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     constant_epochs: NonNegativeFloat = 100
-    """Epochs at the full learning rate; an epoch shows every picture of the larger domain once."""
+    """Epochs at the full learning rate; an epoch has as many pictures as the larger domain."""
     decay_epochs: PositiveFloat = 100
     """Epochs over which the learning rate then falls linearly to zero."""
     learning_rate: PositiveFloat = 2e-4
@@ -58,7 +63,9 @@ class Schedule(BaseModel):
 class TrainSettings(BaseModel):
     """Train a CycleGAN on two folders of pictures; the same command again continues the run."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     data: Path | None = None
     """Folder with trainA and trainB (and testA, testB for samples), or with a and b."""
@@ -72,7 +79,7 @@ class TrainSettings(BaseModel):
     """What the domains are called, as in photo,painting; the exported model carries the names."""
     preset: Literal["paper", "compact", "tiny"] = "paper"
     """Flags under a name; one given beside it wins. paper: as published. compact: a generator some
-    8 times faster on a CPU. tiny: for a try on pictures of 64 pixels, minutes on a CPU."""
+    5 times faster on a CPU. tiny: for a try on pictures of 64 pixels, minutes on a CPU."""
     steps: PositiveInt | None = None
     """Stop after this step of the run, even if the schedule is longer; run again to go on."""
     crop: PositiveInt = 256
@@ -97,7 +104,7 @@ class TrainSettings(BaseModel):
     """Steps from one line of log.jsonl to the next; losses are means since the last."""
     cache_mib: NonNegativeInt = 4096
     """Memory for decoded pictures, in MiB; beyond it they are decoded again at each use."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**62)
     """Start of all randomness: weights, order, crops, histories."""
     schedule: Schedule = Schedule()
     weights: LossWeights = LossWeights()

@@ -1,7 +1,6 @@
 """What there is to know about each picture of a folder before training on it."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
@@ -12,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8, UInt64
 from PIL import Image
 
+from cyclegan.cores import available_cores
 from cyclegan.errors import DataError
 from training.pictures import picture_format, read_picture
 
@@ -61,7 +61,7 @@ class Unreadable:
 def survey(part: str, files: Sequence[Path]) -> Iterator[PictureFacts | Unreadable]:
     """Read all files, on all cores, and give what was found in their order."""
     # Threads are enough: decoding and hashing release the interpreter's lock.
-    with ThreadPool(os.cpu_count()) as pool:
+    with ThreadPool(available_cores()) as pool:
         yield from pool.imap(lambda file: look_at(part, file), files)
 
 
