@@ -92,6 +92,8 @@ async def _from_form(request: Request) -> bytes:
         form = await parser.parse()
     except MultiPartException as error:
         raise BadRequest(f"the form is broken: {error.message}") from None
+    except UnicodeError:
+        raise BadRequest("the form is broken: its charset does not fit its fields") from None
     try:
         for name in FILE_FIELDS:
             part = form.get(name)

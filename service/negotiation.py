@@ -1,6 +1,7 @@
 """Which format the client wants, from its `Accept` header (RFC 9110, section 12.5.1)."""
 
 from collections.abc import Iterable
+from math import isnan
 
 from service.errors import NotAcceptable
 from service.formats import PictureFormat
@@ -33,7 +34,7 @@ def _parsed(accept: Iterable[str]) -> Iterable[tuple[str, float]]:
         media_range, *parameters = (part.strip().lower() for part in member.split(";"))
         weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
         try:
-            if media_range:
+            if media_range and not isnan(float(weight)):
                 yield media_range, min(max(float(weight), 0.0), 1.0)
         except ValueError:
             continue  # nobody knows what was meant

@@ -28,7 +28,10 @@ def run(arguments: Sequence[str]) -> int:
     with _listen(settings.host, settings.port) as listener:
         # Before the server starts, since it would answer an error with a trace.
         catalogue = load_catalogue(settings)
-        listener.listen()
+        try:
+            listener.listen()
+        except OSError as error:  # another program was quicker while the models were loaded
+            raise UsageError(_why_not(settings.host, settings.port, error)) from None
         url = _url(settings.host, listener.getsockname()[1])
         logger.info("serving %s on %s", ", ".join(catalogue.translations), url)
         server = uvicorn.Server(

@@ -1,5 +1,6 @@
 """`cyclegan translate`: translate pictures and whole folders of them."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -70,6 +71,7 @@ def run(arguments: Sequence[str]) -> int:
     jobs = plan_jobs(settings.pictures, settings.out, format)
     engine = Engine(settings.provider, settings.threads or available_cores())
     translator = _choose(load_model(settings.model, engine), settings.to)
+    _prepare(settings.out)
     console = Console(stderr=True, highlight=False)
     failed = _translate_all(jobs, partial(_translate_one, translator, settings), console)
     done = len(jobs) - failed
@@ -77,6 +79,17 @@ def run(arguments: Sequence[str]) -> int:
         f"{done} translated into {settings.out}, {failed} failed", markup=False, soft_wrap=True
     )
     return 1 if failed else 0
+
+
+def _prepare(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{out} cannot be a folder ({error.strerror}); give another --out"
+        ) from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise UsageError(f"{out} may not be written to; give another --out")
 
 
 def _choose(translators: Sequence[Translator], domain: str) -> Translator:

@@ -189,6 +189,14 @@ def test_no_models_folder(capsys):
     )
 
 
+def test_results_where_a_file_stands(capsys):
+    [first, *_] = write_models(Path("models")).rglob("*.onnx")
+    Path("o").write_text("a file")
+    words = ["translate", "--model", str(first.parent), "--to", "winter", "data/a", "--out", "o"]
+
+    check_refusal(capsys, main(words), "o cannot be a folder", "give another --out")
+
+
 def test_a_domain_that_the_model_does_not_know(capsys):
     [first, *_] = write_models(Path("models")).rglob("*.onnx")
     words = ["translate", "--model", str(first.parent), "--to", "mars", "data/a", "--out", "o"]
