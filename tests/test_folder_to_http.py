@@ -66,7 +66,7 @@ def test_pytorch_the_command_line_and_http_agree_within_a_level(workshop, client
         by_pytorch = Deployed(generator)(torch.from_numpy(pixels)[None])[0].numpy()
 
     (tmp_path / "in.png").write_bytes(png)
-    words = ["--model", str(workshop / "models/season"), "--to", target, "--out", str(tmp_path)]
+    words = ["--model", str(workshop / "models/season"), "--to", target]
     assert main(["translate", *words, str(tmp_path / "in.png"), "--out", str(tmp_path / "o")]) == 0
     by_command = pixels_of((tmp_path / "o" / "in.png").read_bytes())
 
