@@ -1,20 +1,25 @@
 """The application: settings and models in, FastAPI out."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
 from cyclegan.cores import available_cores
 from service import information, routes
+from service.admission import Admission
+from service.batching import Inference
 from service.catalogue import Catalogue
 from service.engine import Engine
 from service.envelope import Envelope
+from service.pipeline import read
 from service.problems import install_problems
 from service.settings import ServiceSettings
 from service.state import ServiceState
+from service.workshop import Workshop
 
 
 def create_app(settings: ServiceSettings, catalogue: Catalogue | None = None) -> FastAPI:
@@ -28,10 +33,9 @@ def create_app(settings: ServiceSettings, catalogue: Catalogue | None = None) ->
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        workers = settings.threads or available_cores()
         loaded = catalogue or load_catalogue(settings)
-        with ThreadPoolExecutor(workers, thread_name_prefix="translate") as executor:
-            app.state.service = ServiceState(settings, loaded, executor)
+        with _workshop(settings) as workshop:
+            app.state.service = ServiceState(settings, loaded, workshop)
             yield
 
     app = FastAPI(
@@ -45,6 +49,19 @@ def create_app(settings: ServiceSettings, catalogue: Catalogue | None = None) ->
     app.include_router(routes.router)
     app.include_router(information.router)
     return app
+
+
+@contextmanager
+def _workshop(settings: ServiceSettings) -> Generator[Workshop]:
+    # One more than cores: while they run a model, somebody can decode the next picture.
+    workers = settings.workers or available_cores() + 1
+    admission = Admission(workers, settings.queue)
+    with (
+        ThreadPoolExecutor(workers, thread_name_prefix="codec") as codecs,
+        closing(Inference()) as inference,
+    ):
+        reader = partial(codecs.submit, read)
+        yield Workshop(admission, reader, inference, codecs, settings.deadline_seconds)
 
 
 def load_catalogue(settings: ServiceSettings) -> Catalogue:

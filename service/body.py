@@ -50,6 +50,12 @@ async def read_picture(request: Request, limits: BodyLimits) -> bytes:
     )
 
 
+async def departure(request: Request) -> None:
+    """Return when the client has left; call it once its body has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 def _counted(request: Request, max_bytes: int) -> Receive:
     announced = request.headers.get("content-length", "")
     too_large = announced.isascii() and announced.isdigit() and int(announced) > max_bytes

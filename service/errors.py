@@ -1,16 +1,21 @@
-"""Errors that a client can mend; `service.problems` turns them into answers.
+"""Errors that become answers; `service.problems` makes problem details of them.
 
-    ClientError
-    ├── BadRequest            400  the request does not say what it should
-    ├── UnknownTranslation    404  no model offers the translation
-    ├── NotAcceptable         406  no format that the client accepts can be made
-    ├── BodyTimeout           408  the body did not arrive in time
-    ├── BodyTooLarge          413  the body has more bytes than allowed
-    ├── UnsupportedBody       415  the body is declared as something else than a picture
-    ├── UnsupportedImageType  415  the bytes are no picture, or of a format that is not read
-    ├── TooManyPixels         422  the picture is larger than allowed
-    ├── UndecodableImage      422  the bytes begin as a picture but cannot be decoded
-    └── ResultTooLong         422  the format of the answer has no room for the result
+    ProblemError
+    ├── ClientError           the client can mend it, by sending something else
+    │   ├── BadRequest            400  the request does not say what it should
+    │   ├── UnknownTranslation    404  no model offers the translation
+    │   ├── NotAcceptable         406  no format that the client accepts can be made
+    │   ├── BodyTimeout           408  the body did not arrive in time
+    │   ├── BodyTooLarge          413  the body has more bytes than allowed
+    │   ├── UnsupportedBody       415  the body is declared as something else than a picture
+    │   ├── UnsupportedImageType  415  the bytes are no picture, or of a format that is not read
+    │   ├── TooManyPixels         422  the picture is larger than allowed
+    │   ├── UndecodableImage      422  the bytes begin as a picture but cannot be decoded
+    │   └── ResultTooLong         422  the format of the answer has no room for the result
+    └── the client can mend it by coming again later
+        ├── QueueFull             429  more is asked for than can be done
+        ├── Draining              503  the service is about to stop
+        └── DeadlineExceeded      504  it would have taken too long
 
 A message is shown to the client, so it names no path.
 """
@@ -20,16 +25,27 @@ from http import HTTPStatus
 from typing import ClassVar
 
 
-class ClientError(Exception):
+class ProblemError(Exception):
     """Base class; the message is the `detail` of the problem."""
 
-    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
-    code: ClassVar[str] = "bad-request"
-    title: ClassVar[str] = "The request cannot be understood"
+    status: ClassVar[HTTPStatus]
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    retry_after_seconds: int | None = None
+    """When to come again, if that helps."""
+
+
+class ClientError(ProblemError):
+    """The client can mend it, by sending something else."""
 
 
 class BadRequest(ClientError):
     """The request does not say what it should."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "bad-request"
+    title = "The request cannot be understood"
 
 
 class UnknownTranslation(ClientError):
@@ -111,3 +127,38 @@ class ResultTooLong(ClientError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "result-too-long"
     title = "The format has no room for the result"
+
+
+class QueueFull(ProblemError):
+    """More is asked for than can be done."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "queue-full"
+    title = "The service has all the work that it can take"
+
+    def __init__(self, waiting: int, retry_after_seconds: int) -> None:
+        super().__init__(f"{waiting} are waiting; come again in {retry_after_seconds} seconds")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Draining(ProblemError):
+    """The service is about to stop: it finishes what it has accepted and takes nothing new."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "draining"
+    title = "The service is about to stop"
+    retry_after_seconds = 1
+
+    def __init__(self) -> None:
+        super().__init__("it takes nothing new; ask another instance, or come again")
+
+
+class DeadlineExceeded(ProblemError):
+    """It would have taken too long."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = "deadline"
+    title = "The service could not answer in time"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"there was no result after {seconds:g} seconds")

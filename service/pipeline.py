@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from service.formats import PictureFormat
-from service.images import decode, encode
+from service.images import Picture, decode, encode
 from service.translator import Translator
 
 
@@ -44,6 +44,26 @@ class Stopwatch:
         self._since = now
 
 
+@dataclass(frozen=True)
+class Read:
+    """A picture as it goes into the model."""
+
+    picture: Picture
+    resized_from: tuple[int, int] | None
+    """Width and height that it had in its file, if it was reduced."""
+
+
+def read(data: bytes, order: Order) -> Read:
+    """Decode a picture file and reduce what is larger than ordered.
+
+    Raises:
+        ClientError: The picture cannot be read.
+    """
+    original = decode(data, order.max_pixels)
+    picture = original.reduced(order.max_edge) if order.max_edge else original
+    return Read(picture, None if picture is original else original.size)
+
+
 def translate_file(data: bytes, translator: Translator, order: Order) -> Result:
     """Decode, translate and encode; blocks, so not for the event loop.
 
@@ -52,11 +72,10 @@ def translate_file(data: bytes, translator: Translator, order: Order) -> Result:
         ModelError: The model failed.
     """
     watch = Stopwatch()
-    original = decode(data, order.max_pixels)
-    picture = original.reduced(order.max_edge) if order.max_edge else original
+    given = read(data, order)
     watch.lap("decode")
-    translated = replace(picture, pixels=translator.translate(picture.pixels))
+    pixels = translator.translate(given.picture.pixels)
     watch.lap("infer")
-    encoded = encode(translated, order.format, order.quality)
+    encoded = encode(replace(given.picture, pixels=pixels), order.format, order.quality)
     watch.lap("encode")
-    return Result(encoded, None if picture is original else original.size, watch.timings)
+    return Result(encoded, given.resized_from, watch.timings)

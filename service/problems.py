@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from service.errors import BadRequest, BodyTimeout, ClientError
+from service.errors import BadRequest, BodyTimeout, ProblemError
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ _CLIENT_CLOSED = 499  # nginx's number; nobody is there to see it
 
 def install_problems(app: FastAPI) -> None:
     """Let `app` answer every error as a problem; what is unexpected is left to the envelope."""
-    app.add_exception_handler(ClientError, _client_error)
+    app.add_exception_handler(ProblemError, _problem_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(ClientDisconnect, _client_disconnect)
@@ -47,7 +47,7 @@ def problem(
     return JSONResponse(body, status, headers=kept, media_type="application/problem+json")
 
 
-def problem_documentation(*kinds: type[ClientError]) -> dict[int | str, dict[str, Any]]:
+def problem_documentation(*kinds: type[ProblemError]) -> dict[int | str, dict[str, Any]]:
     """Describe the errors of a route for OpenAPI."""
     documented: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
@@ -58,12 +58,15 @@ def problem_documentation(*kinds: type[ClientError]) -> dict[int | str, dict[str
     return documented
 
 
-def _client_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ClientError)
+def _problem_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
     request_id = _request_id(request)
     logger.info("request %s: %s: %s; cause: %r", request_id, error.code, error, error.__cause__)
-    # The rest of a body that came too slowly is not waited for.
-    headers = {"Connection": "close"} if isinstance(error, BodyTimeout) else None
+    headers: dict[str, str] = {}
+    if isinstance(error, BodyTimeout):
+        headers["Connection"] = "close"  # the rest of the body is not waited for
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
     return problem(request_id, error.status, error.code, error.title, str(error), headers)
 
 

@@ -1,16 +1,16 @@
 """The endpoint that translates."""
 
-from functools import partial
 from time import perf_counter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from service import errors
-from service.body import FILE_FIELDS, BodyLimits, read_picture
+from service.access import Caller
+from service.body import FILE_FIELDS, BodyLimits, departure, read_picture
 from service.formats import PictureFormat
 from service.negotiation import choose_format
-from service.pipeline import Order, Result, translate_file
+from service.pipeline import Order, Result
 from service.problems import problem_documentation
 from service.settings import Quality
 from service.state import State
@@ -54,6 +54,9 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         errors.TooManyPixels,
         errors.UndecodableImage,
         errors.ResultTooLong,
+        errors.QueueFull,
+        errors.Draining,
+        errors.DeadlineExceeded,
     ),
 }
 
@@ -68,6 +71,7 @@ async def translate(
     translation: str,
     request: Request,
     state: State,
+    caller: Caller,
     format: Annotated[
         PictureFormat | None, Query(description="Of the answer; without it, `Accept` decides.")
     ] = None,
@@ -82,11 +86,12 @@ async def translate(
         max_pixels=settings.max_pixels,
         max_edge=settings.max_edge,
     )
+    state.workshop.admission.check(caller)  # before the body costs anything
     begin = perf_counter()
     limits = BodyLimits(settings.max_body_bytes, settings.read_timeout_seconds)
     data = await read_picture(request, limits)
     read = (perf_counter() - begin) * 1000
-    result = await state.in_worker(partial(translate_file, data, translator, order))
+    result = await state.workshop.translate(data, translator, order, caller, departure(request))
     headers = _headers(translator, result, read)
     return Response(result.data, media_type=order.format.media_type, headers=headers)
 

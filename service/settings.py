@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Quality = Annotated[int, Field(ge=1, le=100)]
@@ -41,8 +41,13 @@ class ServiceSettings(BaseSettings):
     provider: Provider = "cpu"
     """What runs the models."""
     threads: PositiveInt | None = None
-    """Threads for the models and for decoding; as many as this process may use cores if not
-    given."""
+    """Threads for the models; as many as this process may use cores if not given."""
+    workers: PositiveInt | None = None
+    """Pictures that are worked at, at one time; one more than cores if not given."""
+    queue: NonNegativeInt = 64
+    """Pictures that may wait while as many are worked at as can be; more are refused with 429."""
+    deadline_seconds: PositiveFloat = 30.0
+    """Time from the end of a request's body to its answer; 504 after that."""
     read_timeout_seconds: PositiveFloat = 10.0
     """Time in which a request's body must have arrived."""
     quality: Quality = 90

@@ -142,7 +142,7 @@ def test_an_answer_has_its_headers(client, noise):
     assert headers["x-request-id"] == "mine-1"
     assert re.fullmatch(r"summer2winter@sha256:[0-9a-f]{8}", headers["x-model"])
     phases = [part.partition(";dur=") for part in headers["server-timing"].split(", ")]
-    assert [name for name, _, _ in phases] == ["read", "decode", "infer", "encode"]
+    assert [name for name, _, _ in phases] == ["read", "queue", "decode", "infer", "encode"]
     assert all(float(milliseconds) >= 0 for _, _, milliseconds in phases)
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
@@ -412,18 +412,23 @@ def test_a_client_that_leaves_is_no_failure(models, caplog):
 
 
 def test_health_answers_while_pictures_are_translated(models, monkeypatch):
-    monkeypatch.setattr("service.routes.translate_file", lambda *_: time.sleep(1))
+    monkeypatch.setattr("service.app.read", lambda *_: time.sleep(1))
     app = create_app(ServiceSettings(models=models))
 
-    async def picture():
-        return {"type": "http.request", "body": b"slow"}
+    def picture():
+        messages = iter([{"type": "http.request", "body": b"slow"}])
+
+        async def receive():
+            return next(messages, None) or await asyncio.sleep(60)
+
+        return receive
 
     async def time_to_health():
         async with app.router.lifespan_context(app):
             begin = time.perf_counter()
-            slow = asyncio.create_task(call(app, picture))
+            slow = asyncio.create_task(call(app, picture()))
             await asyncio.sleep(0.05)
-            start, _ = await call(app, picture, "GET", "/livez")
+            start, _ = await call(app, picture(), "GET", "/livez")
             waited = time.perf_counter() - begin
             await slow
         return start["status"], waited

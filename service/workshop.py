@@ -1,0 +1,127 @@
+"""Where pictures are translated: places to work at, threads for the codecs, one for the models.
+
+A picture is decoded while another is in the model and a third is encoded. What nobody waits for any
+more is dropped before its next phase; a phase that has begun is finished, and holds its place.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from typing import TypeVar
+
+from starlette.requests import ClientDisconnect
+
+from service.admission import Admission
+from service.batching import Inference
+from service.errors import DeadlineExceeded
+from service.images import encode
+from service.pipeline import Order, Read, Result, Stopwatch
+from service.translator import Translator
+
+Given = TypeVar("Given")
+
+Reader = Callable[[bytes, Order], "Future[Read]"]
+"""Begins to decode a picture, in another thread or process."""
+
+
+class Workshop:
+    """The way of one picture over HTTP; for one event loop."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        reader: Reader,
+        inference: Inference,
+        writers: Executor,
+        deadline_seconds: float,
+    ) -> None:
+        """Put the places and the threads together.
+
+        Args:
+            admission: Gives places; the workshop does not close it.
+            reader: Decodes.
+            inference: Runs the models.
+            writers: Threads to encode in.
+            deadline_seconds: From asking for a place to the result.
+        """
+        self.admission = admission
+        self._reader = reader
+        self._inference = inference
+        self._writers = writers
+        self._deadline_seconds = deadline_seconds
+
+    async def translate(
+        self,
+        data: bytes,
+        translator: Translator,
+        order: Order,
+        caller: str,
+        departure: Awaitable[None],
+    ) -> Result:
+        """Translate a picture file as soon as it is its caller's turn.
+
+        Args:
+            data: Of the file.
+            translator: The model.
+            order: How to read and to answer.
+            caller: Who asks; callers take turns.
+            departure: Done when nobody waits for the result any more.
+
+        Raises:
+            ClientError: The picture cannot be read, or not be written as it was ordered.
+            QueueFull: There is no room to wait.
+            Draining: The service is about to stop.
+            DeadlineExceeded: It took too long.
+            ClientDisconnect: `departure` came first.
+            ModelError: The model failed.
+        """
+        work = asyncio.create_task(self._work(data, translator, order, caller))
+        left = asyncio.ensure_future(departure)
+        try:
+            await asyncio.wait(
+                {work, left}, timeout=self._deadline_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if work.done():
+                return work.result()
+        finally:
+            left.cancel()
+            # Answered at once; the work ends with its phase, and only then gives its place back.
+            work.cancel()
+            work.add_done_callback(_look_at_the_error)
+        if left.done() and not left.cancelled():
+            raise ClientDisconnect
+        raise DeadlineExceeded(self._deadline_seconds)
+
+    async def _work(self, data: bytes, translator: Translator, order: Order, caller: str) -> Result:
+        watch = Stopwatch()
+        async with self.admission.place(caller):
+            watch.lap("queue")
+            given = await _finished(self._reader(data, order))
+            watch.lap("decode")
+            pixels = await _finished(self._inference.submit(translator, given.picture.pixels))
+            watch.lap("infer")
+            picture = replace(given.picture, pixels=pixels)
+            encoded = await _finished(
+                self._writers.submit(encode, picture, order.format, order.quality)
+            )
+            watch.lap("encode")
+        return Result(encoded, given.resized_from, watch.timings)
+
+
+async def _finished(future: "Future[Given]") -> Given:
+    """Wait for a thread; when cancelled, leave only with it: its place is not free before."""
+    waiter = asyncio.wrap_future(future)
+    try:
+        return await asyncio.shield(waiter)
+    except asyncio.CancelledError:
+        if not future.cancel():  # it has begun
+            await asyncio.wait({waiter})
+            _look_at_the_error(waiter)
+        raise
+
+
+def _look_at_the_error(future: "asyncio.Future[Given]") -> None:
+    # Else Python would complain that nobody did.
+    if not future.cancelled():
+        future.exception()
