@@ -4,7 +4,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from cyclegan.discriminator import DiscriminatorConfig, PatchDiscriminator
+from cyclegan.discriminator import DiscriminatorConfig, discriminator
 from cyclegan.generator import Generator, GeneratorConfig
 
 
@@ -28,8 +28,8 @@ class Networks(nn.Module):
         self.config = config
         self.gen_ab = Generator(config.generator)
         self.gen_ba = Generator(config.generator)
-        self.disc_a = PatchDiscriminator(config.discriminator)
-        self.disc_b = PatchDiscriminator(config.discriminator)
+        self.disc_a = discriminator(config.discriminator)
+        self.disc_b = discriminator(config.discriminator)
 
 
 def initialise(networks: nn.Module, seed: int) -> None:

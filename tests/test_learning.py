@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from cyclegan import objectives
 from cyclegan.discriminator import DiscriminatorConfig
 from cyclegan.generator import GeneratorConfig
 from cyclegan.networks import NetworksConfig
 from cyclegan.pixels import to_signed
-from training import step
 from training.landscapes import draw_dataset
 from training.loop import train
 from training.settings import LossWeights, Schedule, TrainSettings
@@ -86,7 +86,7 @@ def test_without_the_cycle_loss_it_does_not_learn(scenes, tmp_path):
 
 
 def test_without_the_adversarial_loss_it_does_not_learn(scenes, tmp_path, monkeypatch):
-    monkeypatch.setattr(step, "generator_loss", lambda scores: 0 * scores.mean())
+    monkeypatch.setattr(objectives, "lsgan_generator", lambda scores: 0 * scores.mean())
 
     with pytest.raises(AssertionError, match="to winter"):
         check_that_it_learns(scenes, settings(scenes, tmp_path / "run"))

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
+import numpy as np
 import torch
 
 from cyclegan.errors import UsageError
@@ -32,3 +33,12 @@ def precision_context(
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Let whatever a step draws at random follow from the run's seed and the step's number.
+
+    So that a continued run draws what an uninterrupted one does.
+    """
+    # One number of 64 bits that no neighbouring seed or step shares.
+    torch.manual_seed(int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]))

@@ -11,7 +11,7 @@ from cyclegan.errors import UsageError
 from cyclegan.generator import Generator
 from cyclegan.pixels import to_signed
 from training.data import Domain, UnpairedCrops
-from training.device import choose_device, precision_context
+from training.device import choose_device, precision_context, seed_step
 from training.folders import DataFolders, find_folders
 from training.interruption import Interruption
 from training.pictures import picture_files
@@ -73,12 +73,13 @@ def _take_steps(
     with (
         Interruption() as interruption,
         Report(settings.run, state.step) as report,
-        TrainingBar(state.step, last, settings.batch) as bar,
+        TrainingBar(state.step, last, settings.pictures_per_step) as bar,
     ):
         while state.step < last and not interruption.requested:
             rate = settings.schedule.rate(state.step, crops.steps_per_epoch)
-            state.set_learning_rate(rate)
+            state.set_learning_rate(rate, rate * settings.optimizers.discriminators_rate)
             real_a, real_b = (to_signed(x.to(device)) for x in crops[state.step])
+            seed_step(settings.seed, state.step)
             with precision_context(settings.precision, device):
                 report.add(train_step(state, real_a, real_b, settings.weights))
 
@@ -108,7 +109,7 @@ def _crops(folders: DataFolders, settings: TrainSettings) -> UnpairedCrops:
         b,
         crop=settings.crop,
         flip=settings.flip,
-        batch=settings.batch,
+        batch=settings.pictures_per_step,
         seed=settings.seed,
     )
 

@@ -20,13 +20,30 @@ PRESETS = {
 }
 """What is read before the user's own flags, which therefore win."""
 
+OBJECTIVES = {
+    # Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1.
+    "wgan": (
+        "--judging.updates 5 --judging.clip 0.01 --schedule.learning-rate 5e-5 "
+        "--optimizers.generators rmsprop --optimizers.discriminators rmsprop"
+    ),
+    # Gulrajani et al. 2017, arXiv:1704.00028, algorithm 1.
+    "wgan_gp": (
+        "--judging.updates 5 --schedule.learning-rate 1e-4 "
+        "--optimizers.beta1 0 --optimizers.beta2 0.9"
+    ),
+    "ebgan": "--networks.discriminator.kind autoencoder",
+}
+"""What the paper of an objective asks for; read after the preset and before the user's flags."""
+
 
 def with_preset(arguments: Sequence[str]) -> list[str]:
-    """Put the flags of the `--preset` among `arguments` before them.
+    """Put the flags of the `--preset` and the `--objective` among `arguments` before them.
 
-    A preset that does not exist adds none; the settings then name those that do.
+    One that does not exist adds none; the settings then name those that do.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--preset", nargs="?")
+    parser.add_argument("--objective", nargs="?")
     known, _ = parser.parse_known_args(list(arguments))
-    return [*PRESETS.get(known.preset, "").split(), *arguments]
+    named = f"{PRESETS.get(known.preset, '')} {OBJECTIVES.get(known.objective, '')}"
+    return [*named.split(), *arguments]

@@ -1,7 +1,7 @@
 """What a training run can be told; the paper's values where the paper gives one."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -14,9 +14,11 @@ from pydantic import (
     model_validator,
 )
 
+from cyclegan.adversary import Objective
 from cyclegan.contract import DomainNames
 from cyclegan.generator import Generator
 from cyclegan.networks import NetworksConfig
+from training.optimizers import OptimizerName
 
 
 class LossWeights(BaseModel):
@@ -44,7 +46,7 @@ class Schedule(BaseModel):
     decay_epochs: PositiveFloat = 100
     """Epochs over which the learning rate then falls linearly to zero."""
     learning_rate: PositiveFloat = 2e-4
-    """Of Adam, for generators and discriminators."""
+    """Of the generators, and of the discriminators unless they have a multiple of it."""
 
     def steps(self, steps_per_epoch: int) -> int:
         """Count the steps of the whole schedule."""
@@ -58,6 +60,46 @@ class Schedule(BaseModel):
         """
         left = self.steps(steps_per_epoch) - step
         return self.learning_rate * min(1.0, left / (self.decay_epochs * steps_per_epoch))
+
+
+class Judging(BaseModel):
+    """How discriminators learn; `--objective` sets what its paper says."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    updates: PositiveInt = 1
+    """Updates of the discriminators for one of the generators, each on a batch of its own; 5 for
+    wgan and wgan_gp (arXiv:1701.07875, algorithm 1)."""
+    clip: PositiveFloat | None = None
+    """Keep the discriminators' weights within plus and minus this; 0.01 for wgan."""
+    penalty: PositiveFloat = 10.0
+    """Weight of the gradient penalty of wgan_gp (arXiv:1704.00028)."""
+    margin: PositiveFloat = 0.2
+    """Energy below which ebgan's discriminator pushes fakes up (arXiv:1609.03126); an energy is a
+    mean squared error of pixels in [-1, 1]."""
+    pull: NonNegativeFloat = 0.0
+    """Weight of ebgan's pulling-away term; its paper takes 0.1, and it needs a batch of 2."""
+
+
+class Optimizers(BaseModel):
+    """What moves the weights; `--objective` sets what its paper says."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    generators: OptimizerName = "adam"
+    """Of the generators; sgd has no momentum."""
+    discriminators: OptimizerName = "adam"
+    """Of the discriminators."""
+    discriminators_rate: PositiveFloat = 1.0
+    """Learning rate of the discriminators, as a multiple of that of the generators."""
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Adam's; 0.5 is that of the authors' implementation, the paper does not say."""
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Adam's."""
 
 
 class TrainSettings(BaseModel):
@@ -106,6 +148,11 @@ class TrainSettings(BaseModel):
     """Memory for decoded pictures, in MiB; beyond it they are decoded again at each use."""
     seed: int = Field(default=0, ge=0, lt=2**62)
     """Start of all randomness: weights, order, crops, histories."""
+    objective: Objective = "lsgan"
+    """What generators and discriminators play. A name brings the flags that its paper asks for, see
+    docs/objectives.md; one given beside it wins."""
+    judging: Judging = Judging()
+    optimizers: Optimizers = Optimizers()
     schedule: Schedule = Schedule()
     weights: LossWeights = LossWeights()
     networks: NetworksConfig = NetworksConfig()
@@ -123,6 +170,38 @@ class TrainSettings(BaseModel):
                 f"give --load-size {round(self.crop * 286 / 256)} or a smaller --crop"
             )
         return self
+
+    @model_validator(mode="after")
+    def _objective_has_what_it_needs(self) -> "TrainSettings":
+        judge, judging = self.networks.discriminator, self.judging
+        if (judge.kind == "autoencoder") != (self.objective == "ebgan"):
+            raise ValueError(
+                f"objective is {self.objective} with a discriminator of the kind {judge.kind}; "
+                "ebgan needs the autoencoder, the others the patch kind"
+            )
+        if judge.kind == "autoencoder" and self.crop % 2**judge.layers:
+            raise ValueError(
+                f"crop is {self.crop} pixels; the autoencoder of {judge.layers} layers needs a "
+                f"multiple of {2**judge.layers}"
+            )
+        if judging.pull and self.batch < 2:
+            raise ValueError(
+                f"judging.pull is {judging.pull:g} with batch {self.batch}; the pulling-away term "
+                "compares the images of a batch: give --batch 2 or more"
+            )
+        if self.objective == "wgan" and judging.clip is None:
+            raise ValueError("objective is wgan without --judging.clip; its paper takes 0.01")
+        if self.objective == "wgan_gp" and judge.norm == "batch":
+            raise ValueError(
+                "objective is wgan_gp with batch norm in the discriminator; the penalty is of each "
+                "image alone: give --networks.discriminator.norm instance"
+            )
+        return self
+
+    @property
+    def pictures_per_step(self) -> int:
+        """Pictures of each domain that a step takes."""
+        return self.batch * self.judging.updates
 
     @property
     def least_crop(self) -> int:

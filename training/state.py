@@ -3,25 +3,27 @@
 from dataclasses import dataclass
 
 import torch
-from torch.optim import Adam
+from torch.optim import Optimizer
 
+from cyclegan.adversary import Adversary, choose_adversary
 from cyclegan.checkpoint import Checkpoint
 from cyclegan.contract import TrainingFacts
 from cyclegan.errors import CheckpointError
 from cyclegan.history import HistoryBuffer
 from cyclegan.networks import Networks, initialise
-from training.settings import TrainSettings
-
-ADAM_BETAS = (0.5, 0.999)  # the authors' implementation; the paper does not say
+from training.optimizers import make_optimizer
+from training.settings import Judging, TrainSettings
 
 
 @dataclass
 class TrainState:
-    """The networks, what optimizes them, the histories, and how many steps were taken."""
+    """The networks, what they play, what optimizes them, the histories, and the steps taken."""
 
     networks: Networks
-    optim_gen: Adam
-    optim_disc: Adam
+    adversary: Adversary
+    judging: Judging
+    optim_gen: Optimizer
+    optim_disc: Optimizer
     history_a: HistoryBuffer
     history_b: HistoryBuffer
     step: int = 0
@@ -41,11 +43,14 @@ class TrainState:
         networks = networks.to(device)
         generators = [*networks.gen_ab.parameters(), *networks.gen_ba.parameters()]
         discriminators = [*networks.disc_a.parameters(), *networks.disc_b.parameters()]
-        rate = settings.schedule.learning_rate
+        judging, optimizers = settings.judging, settings.optimizers
+        rate, betas = settings.schedule.learning_rate, (optimizers.beta1, optimizers.beta2)
         return cls(
             networks,
-            Adam(generators, rate, ADAM_BETAS, fused=True),
-            Adam(discriminators, rate, ADAM_BETAS, fused=True),
+            choose_adversary(settings.objective, judging.penalty, judging.margin, judging.pull),
+            judging,
+            make_optimizer(optimizers.generators, generators, rate, betas),
+            make_optimizer(optimizers.discriminators, discriminators, rate, betas),
             HistoryBuffer(settings.history, seed=2 * settings.seed),
             HistoryBuffer(settings.history, seed=2 * settings.seed + 1),
         )
@@ -84,7 +89,7 @@ class TrainState:
             facts=TrainingFacts(
                 origin="trained with this project",
                 steps=self.step,
-                images=self.step * settings.batch,
+                images=self.step * settings.pictures_per_step,
                 settings=settings.model_dump(mode="json", exclude=hidden),
             ),
             resume={
@@ -96,8 +101,8 @@ class TrainState:
             },
         )
 
-    def set_learning_rate(self, rate: float) -> None:
-        """Set it for generators and discriminators."""
-        for optimizer in (self.optim_gen, self.optim_disc):
+    def set_learning_rate(self, rate: float, of_discriminators: float) -> None:
+        """Set it for both sides."""
+        for optimizer, new in ((self.optim_gen, rate), (self.optim_disc, of_discriminators)):
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = new

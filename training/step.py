@@ -8,12 +8,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 from torch.optim import Optimizer
 
-from cyclegan.objectives import Images, Loss, discriminator_loss, generator_loss, l1_loss
+from cyclegan.objectives import Images, Loss, l1_loss
 from training.settings import LossWeights
 from training.state import TrainState
+
+RealAndFake = tuple[Images, Images]
 
 
 class StepLosses(NamedTuple):
@@ -32,20 +35,23 @@ class StepLosses(NamedTuple):
 def train_step(
     state: TrainState, real_a: Images, real_b: Images, weights: LossWeights
 ) -> StepLosses:
-    """Update both generators once, then both discriminators once.
+    """Update both generators once, then both discriminators as often as `state.judging` says.
 
     Args:
         state: Changed in place.
-        real_a: Images of domain A, in [-1, 1]; not paired with `real_b`.
-        real_b: Images of domain B, in [-1, 1].
+        real_a: Images of domain A, in [-1, 1]; not paired with `real_b`. As many batches in one as
+            the discriminators are updated; the generators see the first.
+        real_b: Images of domain B, in [-1, 1], as many.
         weights: Weights in the generators' objective.
     """
-    nets = state.networks
+    nets, adversary = state.networks, state.adversary
+    rounds = state.judging.updates
+    (real_a, *more_a), (real_b, *more_b) = real_a.chunk(rounds), real_b.chunk(rounds)
 
     with frozen(nets.disc_a, nets.disc_b):
         fake_b, fake_a = nets.gen_ab(real_a), nets.gen_ba(real_b)
-        adversarial_ab = generator_loss(nets.disc_b(fake_b))
-        adversarial_ba = generator_loss(nets.disc_a(fake_a))
+        adversarial_ab = adversary.generator_loss(nets.disc_b, fake_b)
+        adversarial_ba = adversary.generator_loss(nets.disc_a, fake_a)
         cycle_a = l1_loss(nets.gen_ba(fake_b), real_a)
         cycle_b = l1_loss(nets.gen_ab(fake_a), real_b)
         identity_a = identity_b = real_a.new_zeros(())
@@ -57,14 +63,31 @@ def train_step(
         generators = adversarial + weights.cycle * (cycle + weights.identity * identity)
         _descend(state.optim_gen, generators)
 
-    old_a, old_b = state.history_a.exchange(fake_a), state.history_b.exchange(fake_b)
-    judged_a = discriminator_loss(*_both(nets.disc_a, real_a, old_a))
-    judged_b = discriminator_loss(*_both(nets.disc_b, real_b, old_b))
-    _descend(state.optim_disc, judged_a + judged_b)
+    judged_a, judged_b = _judge(state, (real_a, fake_a), (real_b, fake_b))
+    for real_a, real_b in zip(more_a, more_b, strict=True):
+        with torch.no_grad():
+            fake_b, fake_a = nets.gen_ab(real_a), nets.gen_ba(real_b)
+        judged_a, judged_b = _judge(state, (real_a, fake_a), (real_b, fake_b))
 
     state.step += 1
     losses = (adversarial_ab, adversarial_ba, cycle_a, cycle_b, identity_a, identity_b)
     return StepLosses(*(loss.detach() for loss in (*losses, judged_a, judged_b)))
+
+
+def _judge(state: TrainState, a: RealAndFake, b: RealAndFake) -> tuple[Loss, Loss]:
+    """Update both discriminators once, on images of which some fakes are older."""
+    nets, adversary = state.networks, state.adversary
+    (real_a, fake_a), (real_b, fake_b) = a, b
+    old_a, old_b = state.history_a.exchange(fake_a), state.history_b.exchange(fake_b)
+    # The ½ makes discriminators learn at half the generators' speed (section 7.1).
+    judged_a = 0.5 * adversary.discriminator_loss(nets.disc_a, real_a, old_a)
+    judged_b = 0.5 * adversary.discriminator_loss(nets.disc_b, real_b, old_b)
+    _descend(state.optim_disc, judged_a + judged_b)
+    if state.judging.clip is not None:
+        with torch.no_grad():
+            for weight in (*nets.disc_a.parameters(), *nets.disc_b.parameters()):
+                weight.clamp_(-state.judging.clip, state.judging.clip)
+    return judged_a, judged_b
 
 
 @contextmanager
@@ -80,11 +103,6 @@ def frozen(*modules: nn.Module) -> Generator[None]:
     finally:
         for module in modules:
             module.requires_grad_(True)
-
-
-def _both(network: nn.Module, first: Images, second: Images) -> tuple[Tensor, Tensor]:
-    """Two passes; with batch norm, real and fake keep statistics of their own."""
-    return network(first), network(second)
 
 
 def _descend(optimizer: Optimizer, loss: Loss) -> None:

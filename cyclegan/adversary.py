@@ -1,0 +1,111 @@
+"""What generators and discriminators want of one another, for each objective.
+
+An adversary sees the discriminator itself and not only its scores: a gradient penalty needs its
+slope, and an energy its codes. A discriminator judges real and fake images in two passes, so that
+batch norm keeps statistics of their own for them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from torch import nn
+
+from cyclegan import objectives
+from cyclegan.discriminator import AutoencoderDiscriminator
+from cyclegan.objectives import Images, Loss, Scores
+
+Objective = Literal["minimax", "non_saturating", "lsgan", "wgan", "wgan_gp", "hinge", "ebgan"]
+
+
+@runtime_checkable
+class Adversary(Protocol):
+    """Both sides of an adversarial objective; each loss is minimised by its own side."""
+
+    def generator_loss(self, judge: nn.Module, fake: Images) -> Loss:
+        """Of the generator that made `fake`, judged by `judge`."""
+        ...
+
+    def discriminator_loss(self, judge: nn.Module, real: Images, fake: Images) -> Loss:
+        """Of `judge`; no gradient flows into the images."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoreAdversary:
+    """An objective that looks at scores alone."""
+
+    generator: Callable[[Scores], Loss]
+    discriminator: Callable[[Scores, Scores], Loss]
+
+    def generator_loss(self, judge: nn.Module, fake: Images) -> Loss:
+        """See `Adversary`."""
+        return self.generator(judge(fake))
+
+    def discriminator_loss(self, judge: nn.Module, real: Images, fake: Images) -> Loss:
+        """See `Adversary`."""
+        return self.discriminator(judge(real), judge(fake))
+
+
+@dataclass(frozen=True)
+class PenaltyAdversary:
+    """Wasserstein's, with the critic's slope held near 1 (arXiv:1704.00028)."""
+
+    weight: float
+
+    def generator_loss(self, judge: nn.Module, fake: Images) -> Loss:
+        """See `Adversary`."""
+        return objectives.wasserstein_generator(judge(fake))
+
+    def discriminator_loss(self, judge: nn.Module, real: Images, fake: Images) -> Loss:
+        """See `Adversary`."""
+        distance = objectives.wasserstein_critic(judge(real), judge(fake))
+        return distance + self.weight * objectives.gradient_penalty(judge, real, fake)
+
+
+@dataclass(frozen=True)
+class EnergyAdversary:
+    """The discriminator is an auto-encoder, its energy what it cannot restore (1609.03126)."""
+
+    margin: float
+    pull: float
+    """Weight of the pulling-away term; 0 leaves it out."""
+
+    def generator_loss(self, judge: nn.Module, fake: Images) -> Loss:
+        """See `Adversary`."""
+        assert isinstance(judge, AutoencoderDiscriminator)  # the settings see to it
+        codes = judge.encode(fake)
+        loss = objectives.energy_generator(judge.energy(fake, codes))
+        return loss + self.pull * objectives.pulling_away(codes) if self.pull else loss
+
+    def discriminator_loss(self, judge: nn.Module, real: Images, fake: Images) -> Loss:
+        """See `Adversary`."""
+        return objectives.energy_discriminator(judge(real), judge(fake), self.margin)
+
+
+def choose_adversary(objective: Objective, penalty: float, margin: float, pull: float) -> Adversary:
+    """Make the adversary of an objective.
+
+    Args:
+        objective: Its name.
+        penalty: Weight of `wgan_gp`'s gradient penalty.
+        margin: Energy below which `ebgan`'s discriminator pushes fakes up.
+        pull: Weight of `ebgan`'s pulling-away term.
+    """
+    match objective:
+        case "lsgan":
+            return ScoreAdversary(objectives.lsgan_generator, objectives.lsgan_discriminator)
+        case "minimax":
+            return ScoreAdversary(objectives.minimax_generator, objectives.minimax_discriminator)
+        case "non_saturating":
+            return ScoreAdversary(
+                objectives.non_saturating_generator, objectives.minimax_discriminator
+            )
+        case "wgan":
+            return ScoreAdversary(objectives.wasserstein_generator, objectives.wasserstein_critic)
+        case "wgan_gp":
+            return PenaltyAdversary(penalty)
+        case "hinge":
+            return ScoreAdversary(objectives.wasserstein_generator, objectives.hinge_discriminator)
+        case "ebgan":
+            return EnergyAdversary(margin, pull)
