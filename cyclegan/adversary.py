@@ -13,9 +13,15 @@ from torch import nn
 
 from cyclegan import objectives
 from cyclegan.discriminator import AutoencoderDiscriminator
-from cyclegan.objectives import Images, Loss, Scores
+from cyclegan.objectives import Images, Labels, Loss, Scores
 
 Objective = Literal["minimax", "non_saturating", "lsgan", "wgan", "wgan_gp", "hinge", "ebgan"]
+
+
+LabelSource = Callable[[Images], tuple[Labels, Labels]]
+"""Gives labels for as many real images, and for as many fakes."""
+
+WITH_LABELS: tuple[Objective, ...] = ("minimax", "non_saturating", "lsgan")
 
 
 @runtime_checkable
@@ -45,6 +51,23 @@ class ScoreAdversary:
     def discriminator_loss(self, judge: nn.Module, real: Images, fake: Images) -> Loss:
         """See `Adversary`."""
         return self.discriminator(judge(real), judge(fake))
+
+
+@dataclass(frozen=True)
+class LabelAdversary:
+    """An objective whose discriminator learns labels: 1 for real and 0 for fake, or near them."""
+
+    generator: Callable[[Scores], Loss]
+    discriminator: Callable[[Scores, Scores, Labels, Labels], Loss]
+    labels: LabelSource
+
+    def generator_loss(self, judge: nn.Module, fake: Images) -> Loss:
+        """See `Adversary`."""
+        return self.generator(judge(fake))
+
+    def discriminator_loss(self, judge: nn.Module, real: Images, fake: Images) -> Loss:
+        """See `Adversary`."""
+        return self.discriminator(judge(real), judge(fake), *self.labels(real))
 
 
 @dataclass(frozen=True)
@@ -83,23 +106,30 @@ class EnergyAdversary:
         return objectives.energy_discriminator(judge(real), judge(fake), self.margin)
 
 
-def choose_adversary(objective: Objective, penalty: float, margin: float, pull: float) -> Adversary:
+def choose_adversary(
+    objective: Objective, labels: LabelSource, penalty: float, margin: float, pull: float
+) -> Adversary:
     """Make the adversary of an objective.
 
     Args:
         objective: Its name.
+        labels: For the objectives `WITH_LABELS`.
         penalty: Weight of `wgan_gp`'s gradient penalty.
         margin: Energy below which `ebgan`'s discriminator pushes fakes up.
         pull: Weight of `ebgan`'s pulling-away term.
     """
     match objective:
-        case "lsgan":
-            return ScoreAdversary(objectives.lsgan_generator, objectives.lsgan_discriminator)
         case "minimax":
-            return ScoreAdversary(objectives.minimax_generator, objectives.minimax_discriminator)
+            return LabelAdversary(
+                objectives.minimax_generator, objectives.minimax_discriminator, labels
+            )
         case "non_saturating":
-            return ScoreAdversary(
-                objectives.non_saturating_generator, objectives.minimax_discriminator
+            return LabelAdversary(
+                objectives.non_saturating_generator, objectives.minimax_discriminator, labels
+            )
+        case "lsgan":
+            return LabelAdversary(
+                objectives.lsgan_generator, objectives.lsgan_discriminator, labels
             )
         case "wgan":
             return ScoreAdversary(objectives.wasserstein_generator, objectives.wasserstein_critic)

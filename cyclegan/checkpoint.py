@@ -36,6 +36,8 @@ class Checkpoint:
     """What the exported model's card will say."""
     resume: dict[str, Any]
     """State of optimizers, histories and step; `training` alone knows its layout."""
+    averaged: dict[str, Tensor] | None = None
+    """The generators' moving average under their names in `Networks`, if the run keeps one."""
 
     def save(self, path: Path) -> None:
         """Write to `path` wholly or not at all.
@@ -50,6 +52,7 @@ class Checkpoint:
             "domains": list(self.domains),
             "facts": self.facts.model_dump(),
             "resume": self.resume,
+            "averaged": self.averaged,
         }
         # Through memory: on a full disk torch.save to a file reports an unrelated RuntimeError.
         buffer = io.BytesIO()
@@ -82,14 +85,15 @@ class Checkpoint:
                 TypeAdapter(DomainNames).validate_python(tuple(contents["domains"])),
                 TrainingFacts.model_validate(contents["facts"]),
                 contents["resume"],
+                contents["averaged"],
             )
         except (KeyError, TypeError, ValidationError):
             raise CheckpointError(
                 f"{path} lacks parts of a checkpoint; start a new run in another folder"
             ) from None
 
-    def networks(self) -> Networks:
-        """Build the networks with these weights.
+    def networks(self, averaged: bool = False) -> Networks:
+        """Build the networks with these weights, or with the generators' moving average.
 
         Raises:
             CheckpointError: The weights are not those of the architecture.
@@ -97,6 +101,8 @@ class Checkpoint:
         networks = Networks(self.config)
         try:
             networks.load_state_dict(self.weights)
+            if averaged and self.averaged is not None:
+                networks.load_state_dict(self.weights | self.averaged)
         except (RuntimeError, TypeError):
             raise CheckpointError(
                 "the checkpoint's weights do not fit the architecture that it describes; it is "

@@ -7,7 +7,7 @@ and at least `ModelCard.min_side`. Whatever else a user of the file must know is
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveInt, ValidationError
 
@@ -52,6 +52,8 @@ class TrainingFacts(BaseModel):
     """Training steps that the weights have seen."""
     images: int = 0
     """Training pictures of each domain that the weights have seen, repetitions counted."""
+    weights: Literal["last", "averaged"] = "last"
+    """Those of the last step, or their moving average."""
     settings: dict[str, object] = {}
     """The settings of the training run, as in its `settings.json`, without its paths."""
 

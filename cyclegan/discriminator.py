@@ -28,7 +28,10 @@ class DiscriminatorConfig(BaseModel):
     layers: PositiveInt = 3
     """Layers of stride 2; 3 of them judge patches of 70×70 pixels."""
     norm: Norm = "instance"
-    """Normalisation; the paper's is instance."""
+    """Normalisation; the paper's is instance. Real and fake pictures are judged in passes of their
+    own, so batch norm never mixes them."""
+    downsampling: Literal["strided", "average"] = "strided"
+    """Convolutions of stride 2 as in the paper, or of stride 1 and averages of 2×2 (ganhacks)."""
 
 
 class PatchDiscriminator(nn.Module):
@@ -44,9 +47,9 @@ class PatchDiscriminator(nn.Module):
         strides = [2] * (config.layers - 1) + [1]
         self.layers = nn.Sequential(
             # The first layer has no norm: it would hide the colours from the judge.
-            nn.Sequential(nn.Conv2d(3, widths[0], 4, stride=2, padding=1), _leaky_relu()),
+            nn.Sequential(_convolution(3, widths[0], 2, config, bias=True), _leaky_relu()),
             *(
-                _judging(inputs, outputs, stride, config.norm)
+                _judging(inputs, outputs, stride, config)
                 for (inputs, outputs), stride in zip(pairwise(widths), strides, strict=True)
             ),
         )
@@ -68,8 +71,8 @@ class AutoencoderDiscriminator(nn.Module):
         self.config = config
         widths = [config.width * min(2**n, 8) for n in range(config.layers)]
         self.encoder = nn.Sequential(
-            nn.Sequential(nn.Conv2d(3, widths[0], 4, stride=2, padding=1), _leaky_relu()),
-            *(_judging(inputs, outputs, 2, config.norm) for inputs, outputs in pairwise(widths)),
+            nn.Sequential(_convolution(3, widths[0], 2, config, bias=True), _leaky_relu()),
+            *(_judging(inputs, outputs, 2, config) for inputs, outputs in pairwise(widths)),
         )
         self.decoder = nn.Sequential(
             *(
@@ -100,12 +103,21 @@ def discriminator(config: DiscriminatorConfig) -> PatchDiscriminator | Autoencod
     return (PatchDiscriminator if config.kind == "patch" else AutoencoderDiscriminator)(config)
 
 
-def _judging(inputs: int, outputs: int, stride: int, norm: Norm) -> nn.Sequential:
+def _judging(inputs: int, outputs: int, stride: int, config: DiscriminatorConfig) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 4, stride, padding=1, bias=bias_before(norm)),
-        norm_layer(norm, outputs),
+        _convolution(inputs, outputs, stride, config, bias_before(config.norm)),
+        norm_layer(config.norm, outputs),
         _leaky_relu(),
     )
+
+
+def _convolution(
+    inputs: int, outputs: int, stride: int, config: DiscriminatorConfig, bias: bool
+) -> nn.Module:
+    if stride == 2 and config.downsampling == "average":
+        convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
+        return nn.Sequential(convolution, nn.AvgPool2d(2))
+    return nn.Conv2d(inputs, outputs, 4, stride, padding=1, bias=bias)
 
 
 def _restoring(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:

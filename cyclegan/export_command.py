@@ -4,6 +4,7 @@ import io
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -13,6 +14,7 @@ from cyclegan.command_line import parse
 from cyclegan.contract import FILE_AB, FILE_BA
 from cyclegan.errors import CheckpointError
 from cyclegan.export import describe, summary, to_onnx, write_files
+from cyclegan.networks import Networks
 from cyclegan.reference import reference_weights
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ class ExportSettings(BaseModel):
     """Folder of a training run, or one of its checkpoints."""
     out: Path | None = None
     """Folder to write a2b.onnx and b2a.onnx to, as in models/NAME."""
+    weights: Literal["averaged", "last"] = "averaged"
+    """The moving average of a run that keeps one, or its last weights; the card says which."""
     reference_weights: Path | None = None
     """Folder to write the four networks to, in the form of the authors' implementation."""
 
@@ -41,10 +45,11 @@ def run(arguments: Sequence[str]) -> int:
     """Export what is asked for."""
     settings = parse(ExportSettings, arguments, "cyclegan export")
     checkpoint = Checkpoint.load(_checkpoint_of(settings.run))
+    averaged = settings.weights == "averaged" and checkpoint.averaged is not None
     if settings.out is not None:
-        _export(checkpoint, settings.out)
+        _export(checkpoint, settings.out, averaged)
     if settings.reference_weights is not None:
-        _export_reference(checkpoint, settings.reference_weights)
+        _export_reference(checkpoint.networks(averaged), settings.reference_weights)
     return 0
 
 
@@ -57,10 +62,11 @@ def _checkpoint_of(run: Path) -> Path:
     return latest
 
 
-def _export(checkpoint: Checkpoint, out: Path) -> None:
-    networks, (a, b) = checkpoint.networks(), checkpoint.domains
-    card_ab = describe(networks.gen_ab, (a, b), checkpoint.facts)
-    card_ba = describe(networks.gen_ba, (b, a), checkpoint.facts)
+def _export(checkpoint: Checkpoint, out: Path, averaged: bool) -> None:
+    networks, (a, b) = checkpoint.networks(averaged), checkpoint.domains
+    facts = checkpoint.facts.model_copy(update={"weights": "averaged" if averaged else "last"})
+    card_ab = describe(networks.gen_ab, (a, b), facts)
+    card_ba = describe(networks.gen_ba, (b, a), facts)
     # Both are made and checked before one is written: half a model would be served.
     models = {
         FILE_AB: to_onnx(networks.gen_ab, card_ab),
@@ -72,9 +78,9 @@ def _export(checkpoint: Checkpoint, out: Path) -> None:
     logger.info("serve with: cyclegan serve --models %s", out.parent)
 
 
-def _export_reference(checkpoint: Checkpoint, folder: Path) -> None:
+def _export_reference(networks: Networks, folder: Path) -> None:
     files: dict[str, bytes] = {}
-    for name, weights in reference_weights(checkpoint.networks()).items():
+    for name, weights in reference_weights(networks).items():
         buffer = io.BytesIO()
         torch.save(weights, buffer)
         files[f"latest_net_{name}.pth"] = buffer.getvalue()

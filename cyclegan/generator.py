@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from cyclegan.norm import Norm, bias_before, norm_layer
@@ -26,9 +26,16 @@ class GeneratorConfig(BaseModel):
     """Residual blocks; the paper has 9 from 256 pixels on and 6 for 128."""
     block: Literal["full", "separable"] = "full"
     """Convolutions of a residual block: full, or depthwise then pointwise (fewer operations)."""
-    upsampling: Literal["transposed", "resize"] = "transposed"
-    """Transposed convolutions as in the paper, or nearest-neighbour resizing and a convolution,
-    which leaves no checkerboard (Odena et al. 2016)."""
+    downsampling: Literal["strided", "average"] = "strided"
+    """Convolutions of stride 2 as in the paper, or of stride 1 and averages of 2×2 (ganhacks)."""
+    upsampling: Literal["transposed", "resize", "shuffle"] = "transposed"
+    """Transposed convolutions as in the paper; nearest-neighbour resizing and a convolution, which
+    leaves no checkerboard (Odena et al. 2016); or a pixel shuffle (arXiv:1609.05158) that begins as
+    such a resizing (arXiv:1707.02937)."""
+    activation: Literal["relu", "leaky_relu"] = "relu"
+    """ReLU as in the paper, or LeakyReLU with slope 0.2, which leaves no gradient sparse."""
+    noise: NonNegativeFloat = 0.0
+    """Standard deviation of noise behind every layer while training (ganhacks, tip 13)."""
     norm: Norm = "instance"
     """Normalisation; the paper's is instance."""
 
@@ -46,18 +53,18 @@ class Generator(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
-        k = config.width
+        k, bias = config.width, bias_before(config.norm)
         self.encode = nn.Sequential(
-            _encoding(3, k, kernel=7, stride=1, norm=config.norm),
-            _encoding(k, 2 * k, kernel=3, stride=2, norm=config.norm),
-            _encoding(2 * k, 4 * k, kernel=3, stride=2, norm=config.norm),
+            _finished(nn.Conv2d(3, k, 7, padding=3, padding_mode="reflect", bias=bias), k, config),
+            _finished(_halving(k, 2 * k, config), 2 * k, config),
+            _finished(_halving(2 * k, 4 * k, config), 4 * k, config),
         )
         self.transform = nn.Sequential(
             *(ResidualBlock(4 * k, config) for _ in range(config.blocks))
         )
         self.decode = nn.Sequential(
-            _doubling(4 * k, 2 * k, config),
-            _doubling(2 * k, k, config),
+            _finished(_doubling(4 * k, 2 * k, config), 2 * k, config),
+            _finished(_doubling(2 * k, k, config), k, config),
             nn.Conv2d(k, 3, 7, padding=3, padding_mode="reflect"),
         )
 
@@ -76,9 +83,10 @@ class ResidualBlock(nn.Module):
         self.f = nn.Sequential(
             _conv3(channels, config),
             norm_layer(config.norm, channels),
-            nn.ReLU(inplace=True),
+            _activation(config),
             _conv3(channels, config),
             norm_layer(config.norm, channels),
+            *_noise(config),
         )
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
@@ -86,22 +94,66 @@ class ResidualBlock(nn.Module):
         return x + self.f(x)
 
 
-def _encoding(inputs: int, outputs: int, kernel: int, stride: int, norm: Norm) -> nn.Sequential:
-    """Convolution, norm, ReLU; divides the size by `stride`."""
-    # The authors pad with zeros where the stride is 2, and with the reflected image elsewhere.
-    padding_mode = "reflect" if stride == 1 else "zeros"
+class Noise(nn.Module):
+    """Adds Gaussian noise while training."""
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.std = std
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Keep the shape of `x`."""
+        return x + self.std * torch.randn_like(x) if self.training else x
+
+
+class ShuffleConv(nn.Module):
+    """A convolution to four times the channels, laid out as 2×2 pixels each (arXiv:1609.05158)."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(
+            inputs, 4 * outputs, 3, padding=1, padding_mode="reflect", bias=bias
+        )
+        self.shuffle = nn.PixelShuffle(2)
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
+        """Double the size of `x`."""
+        return self.shuffle(self.convolution(x))
+
+    @torch.no_grad()
+    def begin_as_resizing(self) -> None:
+        """Let the four pixels of each 2×2 begin alike, so that nothing is checkered yet.
+
+        Source: Aitken et al. 2017, arXiv:1707.02937, section 3.
+        """
+        weight = self.convolution.weight
+        weight.copy_(weight[::4].repeat_interleave(4, dim=0))
+
+
+def _finished(convolution: nn.Module, outputs: int, config: GeneratorConfig) -> nn.Sequential:
+    """A convolution, norm, activation, and noise if there is any."""
     return nn.Sequential(
-        nn.Conv2d(
-            inputs,
-            outputs,
-            kernel,
-            stride,
-            kernel // 2,
-            padding_mode=padding_mode,
-            bias=bias_before(norm),
-        ),
-        norm_layer(norm, outputs),
-        nn.ReLU(inplace=True),
+        convolution, norm_layer(config.norm, outputs), _activation(config), *_noise(config)
+    )
+
+
+def _activation(config: GeneratorConfig) -> nn.Module:
+    return nn.ReLU(inplace=True) if config.activation == "relu" else nn.LeakyReLU(0.2, inplace=True)
+
+
+def _noise(config: GeneratorConfig) -> list[nn.Module]:
+    return [Noise(config.noise)] if config.noise else []
+
+
+def _halving(inputs: int, outputs: int, config: GeneratorConfig) -> nn.Module:
+    """3×3 convolution that halves the size."""
+    bias = bias_before(config.norm)
+    # The authors pad with zeros where the stride is 2, and with the reflected image elsewhere.
+    if config.downsampling == "strided":
+        return nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=bias)
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="reflect", bias=bias),
+        nn.AvgPool2d(2),
     )
 
 
@@ -118,16 +170,18 @@ def _conv3(channels: int, config: GeneratorConfig) -> nn.Module:
     )
 
 
-def _doubling(inputs: int, outputs: int, config: GeneratorConfig) -> nn.Sequential:
-    """Convolution that doubles the size, norm, ReLU."""
+def _doubling(inputs: int, outputs: int, config: GeneratorConfig) -> nn.Module:
+    """3×3 convolution that doubles the size."""
     bias = bias_before(config.norm)
-    if config.upsampling == "transposed":
-        convolution = nn.ConvTranspose2d(
-            inputs, outputs, 3, stride=2, padding=1, output_padding=1, bias=bias
-        )
-    else:
-        convolution = nn.Sequential(
-            nn.Upsample(scale_factor=2, mode="nearest"),
-            nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="reflect", bias=bias),
-        )
-    return nn.Sequential(convolution, norm_layer(config.norm, outputs), nn.ReLU(inplace=True))
+    match config.upsampling:
+        case "transposed":
+            return nn.ConvTranspose2d(
+                inputs, outputs, 3, stride=2, padding=1, output_padding=1, bias=bias
+            )
+        case "resize":
+            return nn.Sequential(
+                nn.Upsample(scale_factor=2, mode="nearest"),
+                nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="reflect", bias=bias),
+            )
+        case "shuffle":
+            return ShuffleConv(inputs, outputs, bias)

@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from cyclegan.discriminator import DiscriminatorConfig, discriminator
-from cyclegan.generator import Generator, GeneratorConfig
+from cyclegan.generator import Generator, GeneratorConfig, ShuffleConv
 
 
 class NetworksConfig(BaseModel):
@@ -47,3 +47,6 @@ def initialise(networks: nn.Module, seed: int) -> None:
             continue
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+    for module in networks.modules():
+        if isinstance(module, ShuffleConv):
+            module.begin_as_resizing()

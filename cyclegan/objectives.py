@@ -14,6 +14,7 @@ from torch.nn.functional import cosine_similarity, relu, softplus
 Images = Float[Tensor, "n 3 h w"]
 Scores = Float[Tensor, "n 1 p q"]
 Codes = Float[Tensor, "n c h w"]
+Labels = Float[Tensor, "n 1 1 1"]
 Loss = Float[Tensor, ""]
 
 
@@ -27,9 +28,14 @@ def lsgan_generator(fake: Scores) -> Loss:
     return (fake - 1).square().mean()
 
 
-def lsgan_discriminator(real: Scores, fake: Scores) -> Loss:
-    """E[(D(y) - 1)²] + E[D(G(x))²] (Mao et al., equation 9)."""
-    return (real - 1).square().mean() + fake.square().mean()
+def lsgan_discriminator(
+    real: Scores, fake: Scores, real_labels: Labels, fake_labels: Labels
+) -> Loss:
+    """E[(D(y) - b)²] + E[(D(G(x)) - a)²] (Mao et al., equation 2).
+
+    The labels are b = 1 and a = 0 unless they are smoothed.
+    """
+    return (real - real_labels).square().mean() + (fake - fake_labels).square().mean()
 
 
 def minimax_generator(fake: Scores) -> Loss:
@@ -40,9 +46,20 @@ def minimax_generator(fake: Scores) -> Loss:
     return -softplus(fake).mean()
 
 
-def minimax_discriminator(real: Scores, fake: Scores) -> Loss:
-    """-E[log D(y)] - E[log(1 - D(G(x)))] (Goodfellow et al. 2014, equation 1)."""
-    return softplus(-real).mean() + softplus(fake).mean()
+def minimax_discriminator(
+    real: Scores, fake: Scores, real_labels: Labels, fake_labels: Labels
+) -> Loss:
+    """-E[log D(y)] - E[log(1 - D(G(x)))] (Goodfellow et al. 2014, equation 1).
+
+    With labels other than 1 and 0 the cross-entropy against them. A label over 1 counts as 1: the
+    loss would have no lower bound.
+    """
+    return _cross_entropy(real, real_labels) + _cross_entropy(fake, fake_labels)
+
+
+def _cross_entropy(scores: Scores, labels: Labels) -> Loss:
+    labels = labels.clamp(max=1.0)
+    return (labels * softplus(-scores) + (1 - labels) * softplus(scores)).mean()
 
 
 def non_saturating_generator(fake: Scores) -> Loss:

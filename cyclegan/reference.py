@@ -92,10 +92,12 @@ def _norm(weights: Weights) -> Norm:
 
 def _generator_layers(config: GeneratorConfig, dropout: bool) -> Iterator[tuple[str, str]]:
     """Pairs of our layer's name and theirs; after a convolution, its norm follows."""
-    if config.block != "full" or config.upsampling != "transposed":
+    theirs = GeneratorConfig(width=config.width, blocks=config.blocks, norm=config.norm)
+    if config.model_copy(update={"noise": 0.0}) != theirs:
         raise WeightsError(
-            "the authors' generators have neither separable blocks nor resize-convolutions; only "
-            "a run with full blocks and transposed convolutions can be written in their form"
+            f"the generators have {config.block} blocks, {config.downsampling} downsampling, "
+            f"{config.upsampling} upsampling and {config.activation}; those of the authors full "
+            "blocks, strided and transposed convolutions and relu"
         )
     n = config.blocks
     for i, theirs in enumerate((1, 4, 7)):
@@ -112,6 +114,11 @@ def _generator_layers(config: GeneratorConfig, dropout: bool) -> Iterator[tuple[
 
 
 def _discriminator_layers(config: DiscriminatorConfig) -> Iterator[tuple[str, str]]:
+    if config.kind != "patch" or config.downsampling != "strided":
+        raise WeightsError(
+            f"the authors' code has no discriminator of the kind {config.kind} with "
+            f"{config.downsampling} downsampling; only a patch one with strided convolutions fits"
+        )
     yield "layers.0.0", "model.0"
     for i in range(1, config.layers + 1):
         yield f"layers.{i}.0", f"model.{3 * i - 1}"

@@ -9,6 +9,7 @@ from cyclegan.discriminator import AutoencoderDiscriminator, DiscriminatorConfig
 from cyclegan.errors import UsageError
 from training import loop
 from training.settings import LossWeights, TrainSettings
+from training.stabilisers import LabelDraw
 from training.state import TrainState
 from training.step import train_step
 from training.train_command import read_settings
@@ -33,7 +34,7 @@ def images(value):
 
 
 def adversary(objective):
-    return choose_adversary(objective, penalty=10.0, margin=1.0, pull=0.0)
+    return choose_adversary(objective, LabelDraw("hard", 0), penalty=10.0, margin=1.0, pull=0.0)
 
 
 def settings_of(objective, tmp_path, *flags):

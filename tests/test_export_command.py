@@ -30,6 +30,7 @@ def test_a_run_becomes_two_models_that_know_their_names(run, tmp_path):
     models = load_model(tmp_path / "models" / "mine", Engine("cpu", 1))
     assert [model.card.translation for model in models] == ["photo2painting", "painting2photo"]
     assert models[0].card.training.steps == 5
+    assert models[0].card.training.weights == "last"
 
 
 def test_a_checkpoint_can_be_named_itself(run, tmp_path):

@@ -14,9 +14,10 @@ GENERATORS = {
     "wasserstein and hinge": objectives.wasserstein_generator,
     "energy": objectives.energy_generator,
 }
+ONE, ZERO = torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
 DISCRIMINATORS = {
-    "lsgan": objectives.lsgan_discriminator,
-    "minimax": objectives.minimax_discriminator,
+    "lsgan": lambda real, fake: objectives.lsgan_discriminator(real, fake, ONE, ZERO),
+    "minimax": lambda real, fake: objectives.minimax_discriminator(real, fake, ONE, ZERO),
     "wasserstein": objectives.wasserstein_critic,
     "hinge": objectives.hinge_discriminator,
     "energy": lambda real, fake: objectives.energy_discriminator(real, fake, margin=1.0),
@@ -72,6 +73,25 @@ def test_a_discriminator_pays_what_its_equation_says(objective, by_hand):
     loss = DISCRIMINATORS[objective](scores(0.5, 2.0), scores(0.2, -1.4))
 
     assert loss.item() == pytest.approx(by_hand)
+
+
+def test_smoothed_labels_are_what_the_scores_are_compared_with():
+    real, fake = scores(0.5), scores(0.2)
+
+    squares = objectives.lsgan_discriminator(real, fake, 0.9 * ONE, 0.3 * ONE)
+    entropy = objectives.minimax_discriminator(real, fake, 0.9 * ONE, 0.3 * ONE)
+
+    assert squares.item() == pytest.approx(0.4**2 + 0.1**2)
+    d_real, d_fake = sigmoid(0.5), sigmoid(0.2)
+    by_hand = -(0.9 * log(d_real) + 0.1 * log(1 - d_real))
+    by_hand -= 0.3 * log(d_fake) + 0.7 * log(1 - d_fake)
+    assert entropy.item() == pytest.approx(by_hand)
+
+
+def test_a_label_over_one_does_not_make_the_cross_entropy_bottomless():
+    loss = objectives.minimax_discriminator(scores(1e4), scores(-1e4), 1.2 * ONE, ZERO)
+
+    assert loss.item() == pytest.approx(0)
 
 
 def test_an_energy_over_the_margin_costs_the_discriminator_nothing():

@@ -82,6 +82,7 @@ def _take_steps(
             seed_step(settings.seed, state.step)
             with precision_context(settings.precision, device):
                 report.add(train_step(state, real_a, real_b, settings.weights))
+            state.average.update(state.networks)
 
             bar.advance(state.step)
             finished = state.step == last

@@ -1,7 +1,8 @@
 """What a training run can be told; the paper's values where the paper gives one."""
 
+from math import cos, pi
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import (
     BaseModel,
@@ -14,11 +15,11 @@ from pydantic import (
     model_validator,
 )
 
-from cyclegan.adversary import Objective
+from cyclegan.adversary import WITH_LABELS, Objective
 from cyclegan.contract import DomainNames
 from cyclegan.generator import Generator
 from cyclegan.networks import NetworksConfig
-from training.optimizers import OptimizerName
+from training.adversarial_settings import Judging, Optimizers, Stabilisers
 
 
 class LossWeights(BaseModel):
@@ -48,58 +49,29 @@ class Schedule(BaseModel):
     learning_rate: PositiveFloat = 2e-4
     """Of the generators, and of the discriminators unless they have a multiple of it."""
 
+    policy: Literal["linear", "constant", "cosine"] = "linear"
+    """linear: full, then falling to zero over the decay epochs, as in the paper. constant: full to
+    the end. cosine: along half a cosine from the first step to zero at the end."""
+
     def steps(self, steps_per_epoch: int) -> int:
         """Count the steps of the whole schedule."""
         return max(1, round((self.constant_epochs + self.decay_epochs) * steps_per_epoch))
 
     def rate(self, step: int, steps_per_epoch: int) -> float:
-        """Learning rate of the step after `step` steps; falls to zero, and no step is taken there.
+        """Learning rate of the step after `step` steps; where it is zero, no step is taken.
 
         The reference's own schedule was off by one epoch until 2025, so that its last epoch
         trained with a learning rate of zero.
         """
-        left = self.steps(steps_per_epoch) - step
-        return self.learning_rate * min(1.0, left / (self.decay_epochs * steps_per_epoch))
-
-
-class Judging(BaseModel):
-    """How discriminators learn; `--objective` sets what its paper says."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
-    )
-
-    updates: PositiveInt = 1
-    """Updates of the discriminators for one of the generators, each on a batch of its own; 5 for
-    wgan and wgan_gp (arXiv:1701.07875, algorithm 1)."""
-    clip: PositiveFloat | None = None
-    """Keep the discriminators' weights within plus and minus this; 0.01 for wgan."""
-    penalty: PositiveFloat = 10.0
-    """Weight of the gradient penalty of wgan_gp (arXiv:1704.00028)."""
-    margin: PositiveFloat = 0.2
-    """Energy below which ebgan's discriminator pushes fakes up (arXiv:1609.03126); an energy is a
-    mean squared error of pixels in [-1, 1]."""
-    pull: NonNegativeFloat = 0.0
-    """Weight of ebgan's pulling-away term; its paper takes 0.1, and it needs a batch of 2."""
-
-
-class Optimizers(BaseModel):
-    """What moves the weights; `--objective` sets what its paper says."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
-    )
-
-    generators: OptimizerName = "adam"
-    """Of the generators; sgd has no momentum."""
-    discriminators: OptimizerName = "adam"
-    """Of the discriminators."""
-    discriminators_rate: PositiveFloat = 1.0
-    """Learning rate of the discriminators, as a multiple of that of the generators."""
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Adam's; 0.5 is that of the authors' implementation, the paper does not say."""
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """Adam's."""
+        steps = self.steps(steps_per_epoch)
+        match self.policy:
+            case "linear":
+                share = min(1.0, (steps - step) / (self.decay_epochs * steps_per_epoch))
+            case "constant":
+                share = 1.0
+            case "cosine":
+                share = (1 + cos(pi * step / steps)) / 2
+        return self.learning_rate * share
 
 
 class TrainSettings(BaseModel):
@@ -122,6 +94,9 @@ class TrainSettings(BaseModel):
     preset: Literal["paper", "compact", "tiny"] = "paper"
     """Flags under a name; one given beside it wins. paper: as published. compact: a generator some
     5 times faster on a CPU. tiny: for a try on pictures of 64 pixels, minutes on a CPU."""
+    start_from: Path | None = None
+    """Checkpoint, as runs/NAME/latest.pt, whose generators a new run begins with; transposed ones
+    may become resizing ones."""
     steps: PositiveInt | None = None
     """Stop after this step of the run, even if the schedule is longer; run again to go on."""
     crop: PositiveInt = 256
@@ -153,6 +128,7 @@ class TrainSettings(BaseModel):
     docs/objectives.md; one given beside it wins."""
     judging: Judging = Judging()
     optimizers: Optimizers = Optimizers()
+    stabilisers: Stabilisers = Stabilisers()
     schedule: Schedule = Schedule()
     weights: LossWeights = LossWeights()
     networks: NetworksConfig = NetworksConfig()
@@ -195,6 +171,21 @@ class TrainSettings(BaseModel):
             raise ValueError(
                 "objective is wgan_gp with batch norm in the discriminator; the penalty is of each "
                 "image alone: give --networks.discriminator.norm instance"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stabilisers_have_what_they_need(self) -> "TrainSettings":
+        steady = self.stabilisers
+        if (steady.labels != "hard" or steady.flip) and self.objective not in WITH_LABELS:
+            raise ValueError(
+                f"objective is {self.objective}, whose discriminators learn no labels to smooth or "
+                f"flip; those of {', '.join(WITH_LABELS)} do"
+            )
+        if 0 < steady.replay_every <= steady.replay_steps:
+            raise ValueError(
+                f"stabilisers.replay-every is {steady.replay_every} and a replay takes "
+                f"{steady.replay_steps} steps; it must be more"
             )
         return self
 

@@ -5,19 +5,23 @@ from dataclasses import dataclass
 import torch
 from torch.optim import Optimizer
 
+from cyclegan.adoption import adopt_generators
 from cyclegan.adversary import Adversary, choose_adversary
 from cyclegan.checkpoint import Checkpoint
 from cyclegan.contract import TrainingFacts
 from cyclegan.errors import CheckpointError
 from cyclegan.history import HistoryBuffer
 from cyclegan.networks import Networks, initialise
+from cyclegan.objectives import Images
+from training.adversarial_settings import Judging
 from training.optimizers import make_optimizer
-from training.settings import Judging, TrainSettings
+from training.settings import TrainSettings
+from training.stabilisers import Average, InstanceNoise, LabelDraw, Replay
 
 
 @dataclass
 class TrainState:
-    """The networks, what they play, what optimizes them, the histories, and the steps taken."""
+    """All that a step needs and changes."""
 
     networks: Networks
     adversary: Adversary
@@ -26,33 +30,56 @@ class TrainState:
     optim_disc: Optimizer
     history_a: HistoryBuffer
     history_b: HistoryBuffer
+    noise: InstanceNoise
+    replay: Replay
+    average: Average
     step: int = 0
+
+    def noisy(self, images: Images) -> Images:
+        """Give `images` as the discriminators see them in this step."""
+        return self.noise.add(images, self.step)
+
+    def opponents(self) -> Networks:
+        """Give those that the networks meet in this step: themselves, or as they were before."""
+        return self.replay.opponents(self.networks, self.step)
 
     @classmethod
     def start(cls, settings: TrainSettings, device: torch.device) -> "TrainState":
-        """Draw new weights; everything follows from `settings.seed`."""
+        """Draw new weights; everything follows from `settings.seed`.
+
+        Raises:
+            CheckpointError: The generators to start from cannot be read, or are of another shape.
+        """
         networks = Networks(settings.networks)
         initialise(networks, settings.seed)
+        if settings.start_from is not None:
+            adopt_generators(networks, Checkpoint.load(settings.start_from))
         return cls.around(networks, settings, device)
 
     @classmethod
     def around(
         cls, networks: Networks, settings: TrainSettings, device: torch.device
     ) -> "TrainState":
-        """Surround `networks` with new optimizers and empty histories."""
+        """Surround `networks` with all that is new when a training begins."""
         networks = networks.to(device)
         generators = [*networks.gen_ab.parameters(), *networks.gen_ba.parameters()]
         discriminators = [*networks.disc_a.parameters(), *networks.disc_b.parameters()]
-        judging, optimizers = settings.judging, settings.optimizers
+        judging, optimizers, steady = settings.judging, settings.optimizers, settings.stabilisers
+        labels = LabelDraw(steady.labels, steady.flip)
         rate, betas = settings.schedule.learning_rate, (optimizers.beta1, optimizers.beta2)
         return cls(
             networks,
-            choose_adversary(settings.objective, judging.penalty, judging.margin, judging.pull),
+            choose_adversary(
+                settings.objective, labels, judging.penalty, judging.margin, judging.pull
+            ),
             judging,
             make_optimizer(optimizers.generators, generators, rate, betas),
             make_optimizer(optimizers.discriminators, discriminators, rate, betas),
             HistoryBuffer(settings.history, seed=2 * settings.seed),
             HistoryBuffer(settings.history, seed=2 * settings.seed + 1),
+            InstanceNoise(steady.noise, steady.noise_steps),
+            Replay(steady.replay_every, steady.replay_steps),
+            Average(steady.average, networks),
         )
 
     @classmethod
@@ -71,6 +98,8 @@ class TrainState:
             state.optim_disc.load_state_dict(saved["optim_disc"])
             state.history_a.load_state_dict(saved["history_a"], device)
             state.history_b.load_state_dict(saved["history_b"], device)
+            state.replay.load_state_dict(saved["replay"], state.networks)
+            state.average.load_state_dict(checkpoint.averaged)
             state.step = saved["step"]
         except (KeyError, TypeError, ValueError, RuntimeError):
             raise CheckpointError(
@@ -81,10 +110,17 @@ class TrainState:
 
     def to_checkpoint(self, settings: TrainSettings) -> Checkpoint:
         """Everything that the next step depends on."""
-        hidden = {"data", "domain_a", "domain_b", "run"}  # a model card names no paths
+        hidden = {
+            "data",
+            "domain_a",
+            "domain_b",
+            "run",
+            "start_from",
+        }  # a model card names no paths
         return Checkpoint(
             config=settings.networks,
             weights=self.networks.state_dict(),
+            averaged=self.average.state_dict(),
             domains=settings.names,
             facts=TrainingFacts(
                 origin="trained with this project",
@@ -97,6 +133,7 @@ class TrainState:
                 "optim_disc": self.optim_disc.state_dict(),
                 "history_a": self.history_a.state_dict(),
                 "history_b": self.history_b.state_dict(),
+                "replay": self.replay.state_dict(),
                 "step": self.step,
             },
         )

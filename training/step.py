@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from cyclegan.networks import Networks
 from cyclegan.objectives import Images, Loss, l1_loss
 from training.settings import LossWeights
 from training.state import TrainState
@@ -44,14 +45,14 @@ def train_step(
         real_b: Images of domain B, in [-1, 1], as many.
         weights: Weights in the generators' objective.
     """
-    nets, adversary = state.networks, state.adversary
+    nets, adversary, opponents = state.networks, state.adversary, state.opponents()
     rounds = state.judging.updates
     (real_a, *more_a), (real_b, *more_b) = real_a.chunk(rounds), real_b.chunk(rounds)
 
-    with frozen(nets.disc_a, nets.disc_b):
+    with frozen(opponents.disc_a, opponents.disc_b):
         fake_b, fake_a = nets.gen_ab(real_a), nets.gen_ba(real_b)
-        adversarial_ab = adversary.generator_loss(nets.disc_b, fake_b)
-        adversarial_ba = adversary.generator_loss(nets.disc_a, fake_a)
+        adversarial_ab = adversary.generator_loss(opponents.disc_b, state.noisy(fake_b))
+        adversarial_ba = adversary.generator_loss(opponents.disc_a, state.noisy(fake_a))
         cycle_a = l1_loss(nets.gen_ba(fake_b), real_a)
         cycle_b = l1_loss(nets.gen_ab(fake_a), real_b)
         identity_a = identity_b = real_a.new_zeros(())
@@ -63,10 +64,11 @@ def train_step(
         generators = adversarial + weights.cycle * (cycle + weights.identity * identity)
         _descend(state.optim_gen, generators)
 
+    if opponents is not nets:
+        fake_b, fake_a = _made_by(opponents, real_a, real_b)
     judged_a, judged_b = _judge(state, (real_a, fake_a), (real_b, fake_b))
     for real_a, real_b in zip(more_a, more_b, strict=True):
-        with torch.no_grad():
-            fake_b, fake_a = nets.gen_ab(real_a), nets.gen_ba(real_b)
+        fake_b, fake_a = _made_by(opponents, real_a, real_b)
         judged_a, judged_b = _judge(state, (real_a, fake_a), (real_b, fake_b))
 
     state.step += 1
@@ -76,18 +78,23 @@ def train_step(
 
 def _judge(state: TrainState, a: RealAndFake, b: RealAndFake) -> tuple[Loss, Loss]:
     """Update both discriminators once, on images of which some fakes are older."""
-    nets, adversary = state.networks, state.adversary
+    nets, adversary, noisy = state.networks, state.adversary, state.noisy
     (real_a, fake_a), (real_b, fake_b) = a, b
     old_a, old_b = state.history_a.exchange(fake_a), state.history_b.exchange(fake_b)
     # The ½ makes discriminators learn at half the generators' speed (section 7.1).
-    judged_a = 0.5 * adversary.discriminator_loss(nets.disc_a, real_a, old_a)
-    judged_b = 0.5 * adversary.discriminator_loss(nets.disc_b, real_b, old_b)
+    judged_a = 0.5 * adversary.discriminator_loss(nets.disc_a, noisy(real_a), noisy(old_a))
+    judged_b = 0.5 * adversary.discriminator_loss(nets.disc_b, noisy(real_b), noisy(old_b))
     _descend(state.optim_disc, judged_a + judged_b)
     if state.judging.clip is not None:
         with torch.no_grad():
             for weight in (*nets.disc_a.parameters(), *nets.disc_b.parameters()):
                 weight.clamp_(-state.judging.clip, state.judging.clip)
     return judged_a, judged_b
+
+
+@torch.no_grad()
+def _made_by(networks: Networks, real_a: Images, real_b: Images) -> tuple[Images, Images]:
+    return networks.gen_ab(real_a), networks.gen_ba(real_b)
 
 
 @contextmanager

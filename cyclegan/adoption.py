@@ -1,0 +1,96 @@
+"""Beginning with the generators of another run, also where they upsample in another way.
+
+A transposed convolution of stride 2 and a convolution after nearest-neighbour resizing are both
+linear, but not the same: the former treats pixels of even and odd places differently, which is
+where checkerboards come from (Odena et al. 2016). `as_resizing` gives the nearest of the latter.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cyclegan.checkpoint import Checkpoint
+from cyclegan.errors import CheckpointError
+from cyclegan.networks import Networks
+
+# What a kernel's three taps give an output pixel of the three input pixels around it, along one
+# axis: (tap, pixel). Of a transposed convolution with padding 1 and output padding 1, an even place
+# has the middle tap of its own pixel, an odd one the last tap of its own and the first of the next.
+_TRANSPOSED = torch.tensor(
+    [
+        [[0.0, 0, 0], [0, 1, 0], [0, 0, 0]],  # even places
+        [[0.0, 0, 1], [0, 0, 0], [0, 1, 0]],  # odd places
+    ]
+)
+# Of a convolution on pixels that were each doubled, an even place sees its left neighbour once and
+# its own pixel twice, an odd one its own twice and the right neighbour once.
+_RESIZED = torch.tensor(
+    [
+        [[1.0, 0, 0], [0, 1, 0], [0, 1, 0]],
+        [[0.0, 1, 0], [0, 1, 0], [0, 0, 1]],
+    ]
+)
+
+
+def adopt_generators(networks: Networks, other: Checkpoint) -> None:
+    """Give the generators of `networks` the weights of `other`, averaged if it has an average.
+
+    Raises:
+        CheckpointError: They are of another shape, beyond the way of upsampling.
+    """
+    theirs, ours = other.config.generator, networks.config.generator
+    weights = other.networks(averaged=True).state_dict()
+    if (theirs.upsampling, ours.upsampling) == ("transposed", "resize"):
+        weights = dict(_resized(weights))
+    elif theirs.upsampling != ours.upsampling:
+        raise CheckpointError(
+            f"generators that upsample by {theirs.upsampling} cannot become such that upsample by "
+            f"{ours.upsampling}; only transposed ones become resizing ones"
+        )
+    for name in ("gen_ab", "gen_ba"):
+        generator = getattr(networks, name)
+        part = {
+            key.removeprefix(f"{name}."): weight
+            for key, weight in weights.items()
+            if key.startswith(f"{name}.")
+        }
+        try:
+            generator.load_state_dict(part)
+        except RuntimeError:
+            raise CheckpointError(
+                f"the generators to start from have width {theirs.width} and {theirs.blocks} "
+                f"{theirs.block} blocks, those of this run {ours.width} and {ours.blocks} "
+                f"{ours.block}; they must be alike"
+            ) from None
+
+
+def as_resizing(
+    transposed: Float[Tensor, "inputs outputs 3 3"],
+) -> Float[Tensor, "outputs inputs 3 3"]:
+    """Give the convolution after resizing that comes nearest to a transposed one.
+
+    Nearest in least squares of what each output pixel takes from each input pixel; the same along
+    both axes, since both operators are.
+    """
+    taps = _least_squares().to(transposed)
+    return torch.einsum("ioxy,ax,by->oiab", transposed, taps, taps)
+
+
+def _least_squares() -> Float[Tensor, "3 3"]:
+    """Taps of the resizing kernel from those of the transposed one, along one axis."""
+    resized = _RESIZED.movedim(1, -1).reshape(-1, 3)
+    transposed = _TRANSPOSED.movedim(1, -1).reshape(-1, 3)
+    return torch.linalg.lstsq(resized, transposed).solution
+
+
+def _resized(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    for name, weight in weights.items():
+        parts = name.split(".")
+        if parts[1:2] == ["decode"] and parts[2] in "01" and parts[3] == "0":
+            # decode.0.0.weight becomes decode.0.0.1.weight: behind the resizing.
+            new = ".".join([*parts[:4], "1", *parts[4:]])
+            yield new, as_resizing(weight) if weight.ndim == 4 else weight
+        else:
+            yield name, weight

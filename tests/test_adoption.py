@@ -1,0 +1,96 @@
+import pytest
+import torch
+from torch.nn.functional import conv2d, conv_transpose2d, interpolate
+
+from cyclegan.adoption import adopt_generators, as_resizing
+from cyclegan.checkpoint import Checkpoint
+from cyclegan.contract import TrainingFacts
+from cyclegan.discriminator import DiscriminatorConfig
+from cyclegan.errors import CheckpointError
+from cyclegan.generator import GeneratorConfig
+from cyclegan.networks import Networks, NetworksConfig, initialise
+
+
+def doubled_by_transposing(x, weight):
+    return conv_transpose2d(x, weight, stride=2, padding=1, output_padding=1)
+
+
+def doubled_by_resizing(x, weight):
+    return conv2d(interpolate(x, scale_factor=2, mode="nearest"), weight, padding=1)
+
+
+def distance(weight, resizing):
+    """How differently the two treat single pixels, far from the border."""
+    x = torch.zeros(weight.shape[0], weight.shape[0], 8, 8, dtype=weight.dtype)
+    for channel in range(weight.shape[0]):
+        x[channel, channel, 4, 4] = 1
+    return (doubled_by_transposing(x, weight) - doubled_by_resizing(x, resizing)).square().sum()
+
+
+def test_what_both_can_do_stays_the_same():
+    # Each pixel copied to all four: the taps 0, 1, 1 along both axes.
+    copying = torch.tensor([0.0, 1.0, 1.0])
+    weight = torch.outer(copying, copying)[None, None]
+
+    torch.testing.assert_close(distance(weight, as_resizing(weight)), torch.tensor(0.0))
+
+
+def test_nothing_else_comes_nearer():
+    rng = torch.Generator().manual_seed(0)
+    weight = torch.randn(2, 3, 3, 3, generator=rng, dtype=torch.float64)
+    best = as_resizing(weight)
+    assert best.shape == (3, 2, 3, 3)
+
+    for _ in range(50):
+        moved = best + 1e-3 * torch.randn(best.shape, generator=rng, dtype=torch.float64)
+        assert distance(weight, moved) > distance(weight, best)
+
+
+def checkpoint_of(networks):
+    return Checkpoint(
+        networks.config, networks.state_dict(), ("a", "b"), TrainingFacts(origin="a test"), {}
+    )
+
+
+def networks_of(seed=0, **generator):
+    config = NetworksConfig(
+        generator=GeneratorConfig(width=4, blocks=1, **generator),
+        discriminator=DiscriminatorConfig(width=4, layers=2),
+    )
+    networks = Networks(config)
+    initialise(networks, seed)
+    return networks
+
+
+def test_generators_are_adopted_and_discriminators_are_not():
+    theirs, ours = networks_of(seed=1), networks_of(seed=2)
+    judge = ours.disc_a.score.weight.clone()
+
+    adopt_generators(ours, checkpoint_of(theirs))
+
+    for one, other in ((ours.gen_ab, theirs.gen_ab), (ours.gen_ba, theirs.gen_ba)):
+        torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=0, atol=0)
+    assert torch.equal(ours.disc_a.score.weight, judge)
+
+
+def test_transposed_generators_become_resizing_ones_that_paint_much_the_same():
+    theirs, ours = networks_of(seed=1), networks_of(seed=2, upsampling="resize")
+    images = torch.rand(1, 3, 32, 32) * 2 - 1
+    expected = theirs.gen_ab(images)
+    before = (ours.gen_ab(images) - expected).abs().mean()
+
+    adopt_generators(ours, checkpoint_of(theirs))
+
+    assert (ours.gen_ab(images) - expected).abs().mean() < 0.8 * before
+
+
+@pytest.mark.parametrize(
+    ("generator", "message"),
+    [
+        ({"upsampling": "shuffle"}, "only transposed ones become resizing ones"),
+        ({"norm": "batch"}, "they must be alike"),
+    ],
+)
+def test_what_does_not_fit_is_said(generator, message):
+    with pytest.raises(CheckpointError, match=message):
+        adopt_generators(networks_of(**generator), checkpoint_of(networks_of()))
