@@ -6,6 +6,7 @@
     ├── ModelError        an exported model is missing, damaged or not described
     ├── ExportError       the exported model does not do what the PyTorch model does
     ├── DataError         a folder of pictures cannot be trained on
+    ├── TrainingFailed    a run has ended without what it was for
     └── UsageError        a command cannot run as it was asked to
 
 A message says what was found, what was expected and, where there is one, the way out.
@@ -34,6 +35,10 @@ class ExportError(CycleGANError):
 
 class DataError(CycleGANError):
     """A folder of pictures cannot be trained on."""
+
+
+class TrainingFailed(CycleGANError):
+    """A run has ended without what it was for; what it saved before is whole."""
 
 
 class UsageError(CycleGANError):

@@ -12,12 +12,14 @@ from cyclegan.generator import Generator
 from cyclegan.pixels import to_signed
 from training.data import Domain, UnpairedCrops
 from training.device import choose_device, precision_context, seed_step
+from training.doctor import Doctor
 from training.folders import DataFolders, find_folders
 from training.interruption import Interruption
 from training.pictures import picture_files
 from training.progress import TrainingBar
 from training.report import Report
 from training.samples import Samples, evenly
+from training.saves import HEALTHY, check_success, is_given_up, roll_back, save
 from training.settings import TrainSettings
 from training.state import TrainState
 from training.step import train_step
@@ -29,7 +31,7 @@ SAMPLE_ROWS = 4
 # A run may go on with another value of these: moved pictures, another rhythm or device.
 _FREE = {
     "data", "domain_a", "domain_b", "run", "steps", "device",
-    "checkpoint_every", "sample_every", "log_every", "cache_mib",
+    "checkpoint_every", "sample_every", "log_every", "cache_mib", "doctor", "on_failure",
 }  # fmt: skip
 
 
@@ -41,6 +43,7 @@ def train(settings: TrainSettings) -> TrainState:
         UsageError: The run was begun with other settings, a device is missing, or the run cannot be
             written to.
         CheckpointError: The run's checkpoint cannot be read or written.
+        TrainingFailed: The run has failed, and was told not to go on or has nothing to save.
     """
     device = choose_device(settings.device)
     folders = find_folders(settings.data, settings.domain_a, settings.domain_b)
@@ -56,38 +59,64 @@ def train(settings: TrainSettings) -> TrainState:
     last = min(whole, settings.steps or whole)
     _say_what_begins(state.step, whole, crops, device, settings)
     try:
-        _take_steps(state, last, crops, samples, settings)
+        state = _train_until(last, state, crops, samples, settings)
     except OSError as error:
         raise UsageError(
             f"{settings.run} could not be written to ({error.strerror}); the last checkpoint there "
             "is whole: make room, then run the same command again"
         ) from None
+    check_success(state, settings)
     _say_how_it_ended(state.step, whole, settings)
     return state
 
 
+def _train_until(
+    last: int, state: TrainState, crops: UnpairedCrops, samples: Samples, settings: TrainSettings
+) -> TrainState:
+    """Take steps until `last`, and go back where a failure asks for it."""
+    device = next(state.networks.parameters()).device
+    with Interruption() as interruption:
+        _take_steps(last, state, crops, samples, settings, interruption)
+        while is_given_up(state, settings) and settings.on_failure == "rollback":
+            state, finding = roll_back(state, settings, device)
+            logger.warning(finding.sentence)
+            with Report(settings.run, state.step) as report:
+                report.finding(finding)
+            _take_steps(last, state, crops, samples, settings, interruption)
+    return state
+
+
 def _take_steps(
-    state: TrainState, last: int, crops: UnpairedCrops, samples: Samples, settings: TrainSettings
+    last: int,
+    state: TrainState,
+    crops: UnpairedCrops,
+    samples: Samples,
+    settings: TrainSettings,
+    interruption: Interruption,
 ) -> None:
     device = next(state.networks.parameters()).device
+    doctor = Doctor(settings, crops, device)
     with (
-        Interruption() as interruption,
         Report(settings.run, state.step) as report,
         TrainingBar(state.step, last, settings.pictures_per_step) as bar,
     ):
-        while state.step < last and not interruption.requested:
-            rate = settings.schedule.rate(state.step, crops.steps_per_epoch)
+        while state.step < last and not interruption.requested and not is_given_up(state, settings):
+            rate = settings.schedule.rate(state.step, crops.steps_per_epoch) * state.rate_share
             state.set_learning_rate(rate, rate * settings.optimizers.discriminators_rate)
             real_a, real_b = (to_signed(x.to(device)) for x in crops[state.step])
             seed_step(settings.seed, state.step)
             with precision_context(settings.precision, device):
-                report.add(train_step(state, real_a, real_b, settings.weights))
+                losses = train_step(state, real_a, real_b, settings.weights)
             state.average.update(state.networks)
 
+            report.add(losses)
             bar.advance(state.step)
+            for finding in doctor.watch(state, losses):
+                report.finding(finding)
+                bar.say(f"step {finding.step}: {finding.severity}: {finding.sentence}")
             finished = state.step == last
             if finished or state.step % settings.checkpoint_every == 0:
-                state.to_checkpoint(settings).save(settings.run / LATEST)
+                save(state, settings)
             if finished or state.step % settings.log_every == 0:
                 bar.show(report.losses(state.step, rate))
             if finished or state.step % settings.sample_every == 0:
@@ -95,7 +124,7 @@ def _take_steps(
 
         # Here and not in the loop: a signal may come at any place of it.
         if interruption.requested:
-            state.to_checkpoint(settings).save(settings.run / LATEST)
+            save(state, settings)
 
 
 def _crops(folders: DataFolders, settings: TrainSettings) -> UnpairedCrops:
@@ -138,6 +167,7 @@ def _former(settings: TrainSettings) -> Checkpoint | None:
 def _prepare(settings: TrainSettings) -> None:
     try:
         settings.run.mkdir(parents=True, exist_ok=True)
+        (settings.run / HEALTHY).unlink(missing_ok=True)  # of a run whose latest was deleted
         text = settings.model_dump_json(indent=2) + "\n"
         write_atomically(settings.run / "settings.json", text.encode())
     except OSError as error:

@@ -51,6 +51,10 @@ class TrainingBar:
             self._last = now
             self._console.print(f"step {step}: {rate:.1f} pictures/s; {self._losses}", style="")
 
+    def say(self, sentence: str) -> None:
+        """Write a line above the bar."""
+        self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
     def show(self, losses: dict[str, float]) -> None:
         """Show the latest means."""
         pairs = {"adversarial": "adversarial_", "cycle": "cycle_", "judges": "discriminator_"}

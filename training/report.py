@@ -1,6 +1,10 @@
-"""What is written of a run while it runs: losses in log.jsonl and TensorBoard, sample pictures."""
+"""What is written of a run while it runs: losses, findings and sample pictures.
+
+Losses stand in log.jsonl, findings in findings.jsonl, and all of it in TensorBoard.
+"""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from cyclegan.atomic_file import write_atomically
+from training.finding import Finding
 from training.samples import png
 from training.step import StepLosses
 
@@ -23,7 +28,9 @@ class Report:
     def __init__(self, run: Path, step: int) -> None:
         self._run = run
         self._log = run / "log.jsonl"
-        self._forget_after(step)
+        self._findings = run / "findings.jsonl"
+        _forget_after(step, self._log)
+        _forget_after(step, self._findings)
         self._writer = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
         self._sum: Tensor | None = None
         self._count = 0
@@ -62,10 +69,18 @@ class Report:
         self._writer.add_image("samples", picture, step, dataformats="HWC")
         return file
 
-    def _forget_after(self, step: int) -> None:
-        """Drop lines of steps that a killed run took but did not save; they are taken again."""
-        if not self._log.exists():
-            return
-        lines = self._log.read_text().splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-        write_atomically(self._log, "".join(kept).encode())
+    def finding(self, finding: Finding) -> None:
+        """Record what the doctor says."""
+        with self._findings.open("a") as findings:
+            findings.write(json.dumps(asdict(finding)) + "\n")
+        text = f"**{finding.severity}** {finding.sentence}"
+        self._writer.add_text(f"doctor/{finding.kind}", text, finding.step)
+
+
+def _forget_after(step: int, file: Path) -> None:
+    """Drop lines of steps that a killed run took but did not save; they are taken again."""
+    if not file.exists():
+        return
+    lines = file.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    write_atomically(file, "".join(kept).encode())

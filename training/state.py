@@ -1,6 +1,6 @@
 """All that changes while training, and its way into a checkpoint and back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch.optim import Optimizer
@@ -14,6 +14,7 @@ from cyclegan.history import HistoryBuffer
 from cyclegan.networks import Networks, initialise
 from cyclegan.objectives import Images
 from training.adversarial_settings import Judging
+from training.chart import Chart
 from training.optimizers import make_optimizer
 from training.settings import TrainSettings
 from training.stabilisers import Average, InstanceNoise, LabelDraw, Replay
@@ -33,6 +34,9 @@ class TrainState:
     noise: InstanceNoise
     replay: Replay
     average: Average
+    chart: Chart = field(default_factory=Chart)
+    rollbacks: int = 0
+    """How often the run went back to an earlier checkpoint; each time halves the learning rate."""
     step: int = 0
 
     def noisy(self, images: Images) -> Images:
@@ -42,6 +46,11 @@ class TrainState:
     def opponents(self) -> Networks:
         """Give those that the networks meet in this step: themselves, or as they were before."""
         return self.replay.opponents(self.networks, self.step)
+
+    @property
+    def rate_share(self) -> float:
+        """Share of the learning rate that is left after going back from failures."""
+        return 0.5**self.rollbacks
 
     @classmethod
     def start(cls, settings: TrainSettings, device: torch.device) -> "TrainState":
@@ -100,6 +109,8 @@ class TrainState:
             state.history_b.load_state_dict(saved["history_b"], device)
             state.replay.load_state_dict(saved["replay"], state.networks)
             state.average.load_state_dict(checkpoint.averaged)
+            state.chart = Chart.from_state_dict(saved["chart"], device)
+            state.rollbacks = saved["rollbacks"]
             state.step = saved["step"]
         except (KeyError, TypeError, ValueError, RuntimeError):
             raise CheckpointError(
@@ -134,6 +145,8 @@ class TrainState:
                 "history_a": self.history_a.state_dict(),
                 "history_b": self.history_b.state_dict(),
                 "replay": self.replay.state_dict(),
+                "chart": self.chart.state_dict(),
+                "rollbacks": self.rollbacks,
                 "step": self.step,
             },
         )

@@ -1,0 +1,48 @@
+"""The few pictures by which a run is examined, the same each time."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+from cyclegan.networks import Networks
+from cyclegan.objectives import Images
+from cyclegan.pixels import to_signed
+from training.data import Domain, UnpairedCrops
+from training.device import precision_context
+
+
+class Probes:
+    """Some training pictures of both domains, cut to the size that the networks train on."""
+
+    COUNT = 3
+    """Of each domain: enough to compare, and with their 6 passes in 50 steps cheap."""
+
+    def __init__(
+        self, crops: UnpairedCrops, precision: Literal["fp32", "bf16"], device: torch.device
+    ) -> None:
+        self._precision: Literal["fp32", "bf16"] = precision
+        self.a = _middles(crops.a, crops.crop).to(device)
+        self.b = _middles(crops.b, crops.crop).to(device)
+
+    def translated(self, networks: Networks) -> tuple[Images, Images]:
+        """Make A of B, and B of A; the networks stay as they are."""
+        networks.eval()  # batch norm would take these pictures into its statistics
+        with torch.no_grad(), precision_context(self._precision, self.a.device):
+            made = networks.gen_ba(self.b), networks.gen_ab(self.a)
+        networks.train()
+        return made
+
+
+def _middles(domain: Domain, crop: int) -> Images:
+    start = (domain.load_size - crop) // 2
+    middle = slice(start, start + crop)
+    pictures = [domain[index][middle, middle] for index in _spread(len(domain))]
+    return to_signed(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2))
+
+
+def _spread(pictures: int) -> Sequence[int]:
+    """Choose numbers of pictures over the whole folder."""
+    count = min(Probes.COUNT, pictures)
+    return [i * pictures // count for i in range(count)]

@@ -1,0 +1,114 @@
+"""The checkpoints in a run's folder, and the way back to a healthy one.
+
+`latest.pt` is what the run continues from. If that one was taken during a failure, or when one may
+have begun, `healthy.pt` is the last from before.
+"""
+
+import torch
+from torch.nn.utils import get_total_norm
+
+from cyclegan.atomic_file import write_atomically
+from cyclegan.checkpoint import LATEST, Checkpoint
+from cyclegan.errors import TrainingFailed
+from cyclegan.networks import Networks
+from training.chart import Chart
+from training.finding import Finding
+from training.settings import TrainSettings
+from training.state import TrainState
+
+HEALTHY = "healthy.pt"
+
+MOST_ROLLBACKS = 3
+"""With an eighth of the learning rate it was not the learning rate."""
+
+
+def save(state: TrainState, settings: TrainSettings) -> bool:
+    """Write the latest checkpoint and keep the last healthy one; false if this is not to be kept.
+
+    Raises:
+        CheckpointError: The disk is full or the folder cannot be written to.
+        OSError: The same.
+    """
+    if is_given_up(state, settings) or not is_finite(state.networks):
+        return False
+    latest = settings.run / LATEST
+    if not state.chart.well and latest.exists() and _chart_of(Checkpoint.load(latest)).well:
+        write_atomically(settings.run / HEALTHY, latest.read_bytes())
+    state.to_checkpoint(settings).save(latest)
+    return True
+
+
+def is_given_up(state: TrainState, settings: TrainSettings) -> bool:
+    """Tell whether no more steps are to be taken from here."""
+    return state.chart.failing and settings.on_failure != "warn"
+
+
+def is_finite(networks: Networks) -> bool:
+    """Tell whether all weights and statistics are finite numbers."""
+    numbers = [tensor for tensor in networks.state_dict().values() if tensor.is_floating_point()]
+    return bool(get_total_norm(numbers).isfinite())
+
+
+def check_success(state: TrainState, settings: TrainSettings) -> None:
+    """Refuse a run's end that is not saved.
+
+    Raises:
+        TrainingFailed: It was given up, or its weights are no finite numbers.
+    """
+    if is_given_up(state, settings):
+        why = state.chart.failures
+    elif not is_finite(state.networks):
+        why = state.chart.failures or "weights that are no finite numbers"
+    else:
+        return
+    raise TrainingFailed(
+        f"{settings.run} ended at step {state.step}, which is not saved, because of {why}; "
+        "--on-failure rollback goes on from the last healthy checkpoint, or from the start, with "
+        "half the learning rate"
+    )
+
+
+def roll_back(
+    failed: TrainState, settings: TrainSettings, device: torch.device
+) -> tuple[TrainState, Finding]:
+    """Go back to the last healthy checkpoint, or to the start, with half the learning rate.
+
+    Raises:
+        TrainingFailed: It has been done often enough.
+        CheckpointError: The checkpoint cannot be read, or written with the new learning rate.
+    """
+    if failed.rollbacks == MOST_ROLLBACKS:
+        raise TrainingFailed(
+            f"{settings.run} fails at step {failed.step} ({failed.chart.failures}), after going "
+            f"back {MOST_ROLLBACKS} times; begin anew with other settings, findings.jsonl says more"
+        )
+    healthy = last_healthy(settings)
+    if healthy is None:
+        state = TrainState.start(settings, device)
+    else:
+        state = TrainState.restore(healthy, settings, device)
+    state.rollbacks = failed.rollbacks + 1
+    save(state, settings)
+    sentence = (
+        f"went back from step {failed.step} to step {state.step} and halved the learning rate, "
+        f"{state.rollbacks} of at most {MOST_ROLLBACKS} times, because of {failed.chart.failures}"
+    )
+    return state, Finding(state.step, "rollback", "", "note", failed.step, sentence)
+
+
+def last_healthy(settings: TrainSettings) -> Checkpoint | None:
+    """Load the last checkpoint that shows no sign of a failure.
+
+    Raises:
+        CheckpointError: It cannot be read.
+    """
+    for name in (LATEST, HEALTHY):
+        if (settings.run / name).exists():
+            checkpoint = Checkpoint.load(settings.run / name)
+            if _chart_of(checkpoint).well:
+                return checkpoint
+    return None
+
+
+def _chart_of(checkpoint: Checkpoint) -> Chart:
+    return Chart.from_state_dict(checkpoint.resume["chart"], torch.device("cpu"))
