@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from cyclegan.errors import CycleGANError, UsageError
+from cyclegan.errors import CycleGANError, TrainingFailed, UsageError
 
 USAGE = """\
 usage: cyclegan VERB ...
@@ -12,6 +12,7 @@ usage: cyclegan VERB ...
 Translate pictures between two domains that nobody has paired.
 
   train           train on two folders of pictures; again to continue
+  compare         train several objectives on the same pictures and measure them
   check-data      look for trouble in the folders before training
   draw-data       draw two folders of landscapes, summer and winter, to try things out
   export          write a run's generators as ONNX models
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _configure_logging()
     try:
         return _run(words)
+    except TrainingFailed as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     except CycleGANError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -60,6 +64,8 @@ def _run(words: list[str]) -> int:
     match verb:
         case "train":
             from training.train_command import run
+        case "compare":
+            from training.compare_command import run
         case "check-data":
             from training.check_command import run
         case "draw-data":
