@@ -5,13 +5,17 @@ RUN := .venv/bin/
 # Stands for "every dependency is installed"; made anew when the pins change.
 INSTALLED := .venv/installed
 
-.PHONY: demo test check pins clean
+.PHONY: demo test test-long check pins clean
 
 demo: $(INSTALLED)
 	$(RUN)python demo.py $(if $(ONCE),--once)
 
 test: $(INSTALLED)
 	$(RUN)pytest -n 2
+
+# What takes minutes: the service under load. One after another, since each needs the cores.
+test-long: $(INSTALLED)
+	$(RUN)pytest -m long
 
 check: $(INSTALLED)
 	$(RUN)ruff format --check

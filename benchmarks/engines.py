@@ -1,9 +1,10 @@
-"""What translates pictures: PyTorch as it comes, or ONNX Runtime through the service's translator.
+"""What translates pictures: PyTorch as it comes, or the service's translator and its engines.
 
-PyTorch is imported only where it is used, so that ONNX Runtime's memory is measured without it.
+PyTorch is imported only where it is used, so that the others' memory is measured without it.
 """
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -11,18 +12,30 @@ import numpy as np
 from jaxtyping import UInt8
 
 from benchmarks.memory import peak_growth
-from cyclegan.contract import FILE_AB, INPUT, OUTPUT
+from cyclegan.contract import FILE_AB
 from service.engine import Engine
 from service.translator import Translator
 
 if TYPE_CHECKING:
     from cyclegan.generator import Generator
 
-EngineName = Literal["pytorch", "onnxruntime"]
+EngineName = Literal["pytorch", "onnxruntime", "openvino", "openvino-bf16"]
 Pictures = UInt8[np.ndarray, "n h w 3"]
 Translate = Callable[[Pictures], Pictures]
 
 _TRANSLATIONS_TO_THE_PEAK = 3
+
+
+def available_engines() -> tuple[tuple[EngineName, ...], str | None]:
+    """List the engines that are there, and say why one is not."""
+    engines: tuple[EngineName, ...] = ("pytorch", "onnxruntime")
+    if not find_spec("openvino"):
+        return engines, "OpenVINO is not installed"
+    from service.openvino_engine import computes_in_bf16
+
+    if not computes_in_bf16():
+        return (*engines, "openvino"), "this CPU does not compute in bf16"
+    return (*engines, "openvino", "openvino-bf16"), None
 
 
 class Subject(NamedTuple):
@@ -49,9 +62,15 @@ def export_untrained(preset: str, folder: Path) -> Subject:
 
 def open_engine(engine: EngineName, subject: Subject, threads: int) -> Translate:
     """Make ready to translate with `threads` threads."""
-    if engine == "onnxruntime":
-        return _onnxruntime(subject.file, threads)
-    return _pytorch(subject.architecture, threads)
+    match engine:
+        case "pytorch":
+            return _pytorch(subject.architecture, threads)
+        case "onnxruntime":
+            return _of_the_service(subject.file, Engine("cpu", threads))
+        case "openvino":
+            return _of_the_service(subject.file, Engine("openvino", threads))
+        case "openvino-bf16":
+            return _of_the_service(subject.file, Engine("openvino", threads, "bf16"))
 
 
 def random_pictures(batch: int, side: int) -> Pictures:
@@ -75,15 +94,13 @@ def peak_memory(engine: EngineName, subject: Subject, threads: int, batch: int, 
     return peak_growth(work)
 
 
-def _onnxruntime(model: Path, threads: int) -> Translate:
-    translator = Translator.load(model, Engine("cpu", threads))
+def _of_the_service(model: Path, engine: Engine) -> Translate:
+    translator = Translator.load(model, engine)
 
     def translate(pictures: Pictures) -> Pictures:
         if len(pictures) == 1:
             return translator.translate(pictures[0])[None]
-        # The service translates picture by picture; only the model itself takes several.
-        [result] = translator.session.run([OUTPUT], {INPUT: pictures})
-        return np.asarray(result)
+        return translator.run(pictures)
 
     return translate
 

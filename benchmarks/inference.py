@@ -1,7 +1,11 @@
 """`python -m benchmarks.inference`: how fast exported generators translate, in one run."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal, NamedTuple
@@ -12,13 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from benchmarks.clock import Times, measure_alternately
 from benchmarks.engines import (
     EngineName,
+    Pictures,
     Subject,
+    available_engines,
     export_untrained,
     open_engine,
     peak_memory,
     random_pictures,
 )
-from benchmarks.inference_report import InferenceReport, Measured, show
+from benchmarks.inference_report import Difference, InferenceReport, Measured, show
 from benchmarks.machine import Machine
 from benchmarks.memory import in_new_process
 from benchmarks.operations import generator_multiply_adds
@@ -34,7 +40,10 @@ _PAUSE_SECONDS = 0.05
 
 
 class InferenceBenchmark(BaseModel):
-    """Measure untrained generators in PyTorch and in ONNX Runtime on the CPU, alternately."""
+    """Measure untrained generators on the CPU in PyTorch and in each engine of the service.
+
+    They take turns: each engine once in each round.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -44,8 +53,10 @@ class InferenceBenchmark(BaseModel):
     """Pictures at a time; the service translates one at a time."""
     presets: tuple[Literal["paper", "compact", "tiny"], ...] = ("paper", "compact")
     """Generators, as in `cyclegan train --preset`; speeds are against paper."""
+    engines: tuple[EngineName, ...] | None = None
+    """What translates; by default all that are there."""
     threads: PositiveInt = Field(default_factory=available_cores)
-    """Threads of PyTorch and of ONNX Runtime; by default the cores that this process may use."""
+    """Threads of each engine; by default the cores that this process may use."""
     repeats: PositiveInt = 20
     """Rounds; in each, every generator translates once in every engine."""
     memory: bool = True
@@ -76,6 +87,8 @@ def measure(benchmark: InferenceBenchmark) -> InferenceReport:
         UsageError: Memory is short.
     """
     torch.set_num_threads(benchmark.threads)
+    available, missing = available_engines()
+    engines = list(dict.fromkeys(benchmark.engines or available))
     with TemporaryDirectory() as folder:
         presets = list(dict.fromkeys(benchmark.presets))
         subjects = [export_untrained(p, Path(folder)) for p in watched(presets, "exporting")]
@@ -83,10 +96,12 @@ def measure(benchmark: InferenceBenchmark) -> InferenceReport:
             measured
             for size in dict.fromkeys(benchmark.size)
             for batch in dict.fromkeys(benchmark.batch)
-            for measured in _at(size, batch, subjects, benchmark)
+            for measured in _at(size, batch, subjects, engines, benchmark)
         ]
     return InferenceReport(
         machine=Machine.here(torch.device("cpu")),
+        openvino=version("openvino") if find_spec("openvino") else None,
+        missing=None if benchmark.engines else missing,
         settings=benchmark.model_dump(mode="json", by_alias=True),
         cases=tuple(cases),
     )
@@ -102,9 +117,12 @@ class _Case(NamedTuple):
 
 
 def _at(
-    size: int, batch: int, subjects: Sequence[Subject], benchmark: InferenceBenchmark
+    size: int,
+    batch: int,
+    subjects: Sequence[Subject],
+    engines: Sequence[EngineName],
+    benchmark: InferenceBenchmark,
 ) -> list[Measured]:
-    engines: tuple[EngineName, ...] = ("pytorch", "onnxruntime")
     cases = [_Case(subject, engine) for subject in subjects for engine in engines]
     what = f"of {batch} × {size}×{size}"
     memory = dict[str, float]()
@@ -112,40 +130,48 @@ def _at(
         for case in watched(cases, f"measuring memory {what}"):
             arguments = case.engine, case.subject, benchmark.threads, batch, size
             memory[case.name] = in_new_process(peak_memory, *arguments)
-    works = {c.name: _work(c, size, batch, benchmark.threads) for c in cases}
-    rounds = watched(range(benchmark.repeats), f"measuring time {what}")
-    times = measure_alternately(works, rounds, pictures=batch, pause_seconds=_PAUSE_SECONDS)
-    return [_measured(case, size, batch, times, memory) for case in cases]
-
-
-def _work(case: _Case, size: int, batch: int, threads: int) -> Callable[[], object]:
-    translate = open_engine(case.engine, case.subject, threads)
     pictures = random_pictures(batch, size)
-    translate(pictures)  # warm
-    return lambda: translate(pictures)
-
-
-def _measured(
-    case: _Case,
-    size: int,
-    batch: int,
-    times: Mapping[str, Times],
-    memory: Mapping[str, float],
-) -> Measured:
-    mine, full = times[case.name], times.get(_name(_FULL, case.engine))
-    config = GeneratorConfig.model_validate(case.subject.architecture)
-    return Measured(
-        preset=case.subject.preset,
-        engine=case.engine,
-        size=size,
-        batch=batch,
-        milliseconds=mine,
-        pictures_per_second=1000 / mine.median,
-        speed_against_full=None if full is None else mine.speed_against(full),
-        memory_mib=memory.get(case.name),
-        giga_multiply_adds=generator_multiply_adds(config, size) / 1e9,
-        file_mb=case.subject.file.stat().st_size / 1e6,
+    opened = {c.name: open_engine(c.engine, c.subject, benchmark.threads) for c in cases}
+    results = {name: translate(pictures) for name, translate in opened.items()}  # and warm
+    rounds = watched(range(benchmark.repeats), f"measuring time {what}")
+    times = measure_alternately(
+        {name: partial(translate, pictures) for name, translate in opened.items()},
+        rounds,
+        pictures=batch,
+        pause_seconds=_PAUSE_SECONDS,
     )
+    found = _Found(size, batch, times, memory, results)
+    return [found.about(case) for case in cases]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Raw findings at one size and batch; all but these go by the name of a case."""
+
+    size: int
+    batch: int
+    times: Mapping[str, Times]
+    memory: Mapping[str, float]
+    results: Mapping[str, Pictures]
+
+    def about(self, case: _Case) -> Measured:
+        mine = self.times[case.name]
+        full = self.times.get(_name(_FULL, case.engine))
+        reference = self.results.get(_name(case.subject.preset, "onnxruntime"))
+        config = GeneratorConfig.model_validate(case.subject.architecture)
+        return Measured(
+            preset=case.subject.preset,
+            engine=case.engine,
+            size=self.size,
+            batch=self.batch,
+            milliseconds=mine,
+            pictures_per_second=1000 / mine.median,
+            speed_against_full=None if full is None else mine.speed_against(full),
+            difference=Difference.between(self.results[case.name], reference),
+            memory_mib=self.memory.get(case.name),
+            giga_multiply_adds=generator_multiply_adds(config, self.size) / 1e9,
+            file_mb=case.subject.file.stat().st_size / 1e6,
+        )
 
 
 def _name(preset: str, engine: EngineName) -> str:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 
 from service.errors import Draining, QueueFull
+from service.rates import Rates
 
 _RECENT = 0.1  # weight of the newest time of work in their moving average
 
@@ -20,47 +21,45 @@ _RECENT = 0.1  # weight of the newest time of work in their moving average
 class Admission:
     """Places to work at and the queue before them; for one event loop."""
 
-    def __init__(self, workers: int, queue: int, share: int | None = None) -> None:
+    def __init__(
+        self, workers: int, queue: int, share: int | None = None, rates: Rates | None = None
+    ) -> None:
         """Open.
 
         Args:
             workers: Places to work at.
             queue: How many may wait.
             share: How many of those that wait may be of one caller; all, if not given.
+            rates: How often a caller may come, if that is limited.
         """
         self.workers = workers
         self.queue = queue
         self.share = queue if share is None else share
         self.working = 0
+        self.waiting = 0
+        """How many wait: counted, since other threads may ask while the lines change."""
+        self.closed = False
+        self._rates = rates
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._seconds = 0.0  # of work at a place, a moving average
-        self._closed = False
-        self._idle = asyncio.Event()
-        self._idle.set()
 
-    @property
-    def waiting(self) -> int:
-        """How many wait."""
-        return sum(map(len, self._lines.values()))
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody is let in any more."""
-        return self._closed
+    def close(self) -> None:
+        """Let nobody in any more; who is behind the door already still gets a place."""
+        self.closed = True
 
     def check(self, caller: str) -> None:
-        """Refuse now what would be refused after its body has been read.
+        """Be the door: refuse now what would be refused after its body has been read.
 
         Raises:
-            QueueFull: There is neither a place nor room to wait.
             Draining: Nobody is let in any more.
+            QueueFull: There is neither a place nor room to wait.
+            RateLimited: The caller comes too often.
         """
-        if self._closed:
+        if self.closed:
             raise Draining
-        if self.working < self.workers:
-            return
-        if self.waiting >= self.queue or len(self._lines.get(caller, ())) >= self.share:
-            raise QueueFull(self.waiting, self.retry_after_seconds())
+        self._check_room(caller)
+        if self._rates:
+            self._rates.check(caller)
 
     @asynccontextmanager
     async def place(self, caller: str) -> AsyncGenerator[None]:
@@ -71,11 +70,13 @@ class Admission:
 
         Raises:
             QueueFull: There is neither a place nor room to wait.
-            Draining: Nobody is let in any more.
+            RateLimited: The caller comes too often.
         """
-        self.check(caller)
+        self._check_room(caller)
+        if self._rates:
+            self._rates.spend(caller)
         if self.working < self.workers:
-            self._take()
+            self.working += 1
         else:
             await self._wait(caller)
         begin = monotonic()
@@ -89,14 +90,16 @@ class Admission:
         """When there should be room: the time that the work now accepted takes, at least 1."""
         return max(1, math.ceil((self.waiting + self.working) * self._seconds / self.workers))
 
-    async def drain(self) -> None:
-        """Let nobody in any more, and wait until those that were let in are done."""
-        self._closed = True
-        await self._idle.wait()
+    def _check_room(self, caller: str) -> None:
+        if self.working < self.workers:
+            return
+        if self.waiting >= self.queue or len(self._lines.get(caller, ())) >= self.share:
+            raise QueueFull(self.waiting, self.retry_after_seconds())
 
     async def _wait(self, caller: str) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._lines.setdefault(caller, deque()).append(turn)
+        self.waiting += 1
         try:
             await turn  # whoever gives a place back hands it over
         except asyncio.CancelledError:
@@ -106,28 +109,27 @@ class Admission:
                 self._forget(caller, turn)
             raise
 
-    def _take(self) -> None:
-        self.working += 1
-        self._idle.clear()
-
     def _give_back(self) -> None:
         while self._lines:
-            caller, line = self._lines.popitem(last=False)
+            caller, line = next(iter(self._lines.items()))
             turn = line.popleft()
+            self.waiting -= 1
+            if not line:
+                del self._lines[caller]
+            if turn.done():
+                continue  # it has left in the same moment, and its caller's turn is not over
             if line:
-                self._lines[caller] = line  # at the end: now it is the others' turn
-            if not turn.done():  # else it has left in the same moment
-                turn.set_result(None)
-                return
+                self._lines.move_to_end(caller)
+            turn.set_result(None)
+            return
         self.working -= 1
-        if not self.working:
-            self._idle.set()
 
     def _forget(self, caller: str, turn: asyncio.Future[None]) -> None:
         line = self._lines.get(caller)
         if line is None or turn not in line:
             return
         line.remove(turn)
+        self.waiting -= 1
         if not line:
             del self._lines[caller]
 

@@ -1,19 +1,20 @@
 """Reading a request's body: never more bytes than allowed, never longer than allowed."""
 
 import asyncio
-import sys
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
-from starlette.types import Message, Receive
+from starlette.types import Message
 
 from service.errors import BadRequest, BodyTimeout, BodyTooLarge, UnsupportedBody
+from service.form import Form, parse_form
 
 FILE_FIELDS = ("file", "image")
-_MAX_FIELDS = 8
-_MAX_FIELD_BYTES = 64 * 1024
+_MAX_TEXTS = 8
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -33,21 +34,49 @@ async def read_picture(request: Request, limits: BodyLimits) -> bytes:
         BodyTimeout: The body is not complete in time.
         BadRequest: The form is broken, or has no picture.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    # Not Starlette's `RequestBodyLimitMiddleware`: it answers 413 in plain text.
-    limited = Request(request.scope, _counted(request, limits.max_bytes))
-    try:
-        async with asyncio.timeout(limits.seconds):
-            if media_type == "multipart/form-data":
-                return await _from_form(limited)
-            if media_type in ("", "application/octet-stream") or media_type.startswith("image/"):
-                return await _raw(limited)
-    except TimeoutError:
-        raise BodyTimeout(limits.seconds) from None
+    media_type = media_type_of(request)
+    if media_type == "multipart/form-data":
+        return _picture_in(await read_form(request, limits, 1, _MAX_TEXTS))
+    if media_type in ("", "application/octet-stream") or media_type.startswith("image/"):
+        return await read_bytes(request, limits)
     raise UnsupportedBody(
         f"the body is declared as {media_type[:80]!r}; send the bytes of a picture as image/* or "
         f"application/octet-stream, or multipart/form-data with the field {FILE_FIELDS[0]!r}"
     )
+
+
+async def read_bytes(request: Request, limits: BodyLimits) -> bytes:
+    """Read a body as it is.
+
+    Raises:
+        BodyTooLarge: Counted, so that it holds for chunked bodies as well.
+        BodyTimeout: The body is not complete in time.
+    """
+    limited = _counted(request, limits.max_bytes)
+    return await _in_time(_collected(limited), limits.seconds)
+
+
+async def read_form(request: Request, limits: BodyLimits, max_files: int, max_texts: int) -> Form:
+    """Read a multipart body.
+
+    Raises:
+        UnsupportedBody: The body is declared as something else.
+        BodyTooLarge: Counted, so that it holds for chunked bodies as well.
+        BodyTimeout: The body is not complete in time.
+        BadRequest: The form is broken, or has more parts than allowed.
+    """
+    media_type = media_type_of(request)
+    if media_type != "multipart/form-data":
+        raise UnsupportedBody(
+            f"the body is declared as {media_type[:80]!r}; expected multipart/form-data"
+        )
+    limited = _counted(request, limits.max_bytes)
+    return await _in_time(parse_form(limited, max_files, max_texts), limits.seconds)
+
+
+def media_type_of(request: Request) -> str:
+    """What a body is declared as, without parameters; empty if it is not."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def departure(request: Request) -> None:
@@ -56,7 +85,16 @@ async def departure(request: Request) -> None:
         pass
 
 
-def _counted(request: Request, max_bytes: int) -> Receive:
+async def _in_time(reading: Awaitable[Content], seconds: float) -> Content:
+    try:
+        async with asyncio.timeout(seconds):
+            return await reading
+    except TimeoutError:
+        raise BodyTimeout(seconds) from None
+
+
+def _counted(request: Request, max_bytes: int) -> Request:
+    # Not Starlette's `RequestBodyLimitMiddleware`: it answers 413 in plain text.
     announced = request.headers.get("content-length", "")
     too_large = announced.isascii() and announced.isdigit() and int(announced) > max_bytes
     received = 0
@@ -71,40 +109,19 @@ def _counted(request: Request, max_bytes: int) -> Receive:
             raise BodyTooLarge(max_bytes)
         return message
 
-    return receive
+    return Request(request.scope, receive)
 
 
-async def _raw(request: Request) -> bytes:
+async def _collected(request: Request) -> bytes:
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
     return bytes(data)
 
 
-class _InMemoryParser(MultiPartParser):
-    # The body's limit is the limit: no copy of a client's picture on the disk.
-    spool_max_size = sys.maxsize
-
-
-async def _from_form(request: Request) -> bytes:
-    parser = _InMemoryParser(
-        request.headers,
-        request.stream(),
-        max_files=1,
-        max_fields=_MAX_FIELDS,
-        max_part_size=_MAX_FIELD_BYTES,
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise BadRequest(f"the form is broken: {error.message}") from None
-    except UnicodeError:
-        raise BadRequest("the form is broken: its charset does not fit its fields") from None
-    try:
-        for name in FILE_FIELDS:
-            part = form.get(name)
-            if isinstance(part, UploadFile):
-                return await part.read()
-    finally:
-        await form.close()
+def _picture_in(form: Form) -> bytes:
+    for field in FILE_FIELDS:
+        for file in form.files:
+            if file.field == field:
+                return file.data
     raise BadRequest(f"the form has no file in a field {' or '.join(map(repr, FILE_FIELDS))}")

@@ -1,6 +1,8 @@
 """The models of a folder, by the names of their translations."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cyclegan.contract import FILE_AB, FILE_BA
@@ -33,6 +35,30 @@ def load_model(folder: Path, engine: Engine) -> list[Translator]:
     return translators
 
 
+Signature = tuple[tuple[int, int, int, int], ...]
+"""Of each file of a model: device, inode, size and time; another file has another one."""
+
+
+def find_models(folder: Path) -> dict[str, Signature]:
+    """Look for subfolders with models, and tell their files from those that were there before.
+
+    Raises:
+        OSError: The folder is not there, or may not be looked into.
+    """
+    found = ((path.name, _signature(path)) for path in sorted(folder.iterdir()))
+    return {name: signature for name, signature in found if signature}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What one subfolder holds."""
+
+    name: str
+    signature: Signature
+    """Of the files that were read, or of older ones."""
+    translators: Sequence[Translator]
+
+
 class Catalogue:
     """Translations by name.
 
@@ -40,8 +66,19 @@ class Catalogue:
     name; `NAME:summer2winter` always means the one of models/NAME.
     """
 
-    def __init__(self, translators: Sequence[Translator]) -> None:
-        self.translators = tuple(translators)
+    def __init__(self, models: Iterable[Model], broken: Iterable[str] = ()) -> None:
+        """Put models together.
+
+        Args:
+            models: In the order of their names.
+            broken: Names of subfolders whose files cannot be loaded; a model of that name is what
+                was there before.
+        """
+        self.models = {model.name: model for model in models}
+        self.broken = tuple(broken)
+        self.translators = tuple(
+            translator for model in self.models.values() for translator in model.translators
+        )
         self._by_name: dict[str, Translator] = {}
         for translator in self.translators:
             self._by_name.setdefault(translator.card.translation, translator)
@@ -58,10 +95,13 @@ class Catalogue:
         """
         if not folder.is_dir():
             raise ModelError(f"there is no folder {folder} with models; {_WAY_OUT}")
-        models = sorted(path for path in folder.iterdir() if _files(path))
-        if not models:
+        found = find_models(folder)
+        if not found:
             raise ModelError(f"there is no model in {folder}; {_WAY_OUT}")
-        return cls([translator for model in models for translator in load_model(model, engine)])
+        return cls(
+            Model(name, signature, load_model(folder / name, engine))
+            for name, signature in found.items()
+        )
 
     @property
     def translations(self) -> list[str]:
@@ -82,6 +122,15 @@ class Catalogue:
     def names_of(self, translator: Translator) -> list[str]:
         """All names that lead to `translator`, the shortest first."""
         return [name for name, each in self._by_name.items() if each is translator]
+
+
+def _signature(folder: Path) -> Signature:
+    signature: list[tuple[int, int, int, int]] = []
+    for file in _files(folder):
+        with suppress(FileNotFoundError):  # it has just gone
+            status = file.stat()
+            signature.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(signature)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -3,6 +3,8 @@
     ProblemError
     ├── ClientError           the client can mend it, by sending something else
     │   ├── BadRequest            400  the request does not say what it should
+    │   ├── Unauthorized          401  the request has no API key
+    │   ├── Forbidden             403  the request has an API key that is not known
     │   ├── UnknownTranslation    404  no model offers the translation
     │   ├── NotAcceptable         406  no format that the client accepts can be made
     │   ├── BodyTimeout           408  the body did not arrive in time
@@ -12,15 +14,17 @@
     │   ├── TooManyPixels         422  the picture is larger than allowed
     │   ├── UndecodableImage      422  the bytes begin as a picture but cannot be decoded
     │   └── ResultTooLong         422  the format of the answer has no room for the result
+    ├── InternalError         500  a bug, or a model that failed
     └── the client can mend it by coming again later
         ├── QueueFull             429  more is asked for than can be done
+        ├── RateLimited           429  one caller asks for more than its share
         ├── Draining              503  the service is about to stop
         └── DeadlineExceeded      504  it would have taken too long
 
 A message is shown to the client, so it names no path.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -34,6 +38,8 @@ class ProblemError(Exception):
 
     retry_after_seconds: int | None = None
     """When to come again, if that helps."""
+    headers: ClassVar[Mapping[str, str]] = {}
+    """Of the answer, besides those of every problem."""
 
 
 class ClientError(ProblemError):
@@ -46,6 +52,29 @@ class BadRequest(ClientError):
     status = HTTPStatus.BAD_REQUEST
     code = "bad-request"
     title = "The request cannot be understood"
+
+
+class Unauthorized(ClientError):
+    """The request has no API key."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+    title = "An API key is needed"
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+    def __init__(self) -> None:
+        super().__init__("send a key as `Authorization: Bearer KEY` or as `X-API-Key: KEY`")
+
+
+class Forbidden(ClientError):
+    """The request has an API key that is not known."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+    title = "The API key is not known"
+
+    def __init__(self) -> None:
+        super().__init__("the key that was sent is none of those that may come in")
 
 
 class UnknownTranslation(ClientError):
@@ -73,6 +102,7 @@ class BodyTimeout(ClientError):
     status = HTTPStatus.REQUEST_TIMEOUT
     code = "body-timeout"
     title = "The body did not arrive in time"
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}  # the rest is not waited for
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the body was not complete after {seconds:g} seconds")
@@ -118,7 +148,7 @@ class UndecodableImage(ClientError):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "image-undecodable"
-    title = "The picture is damaged"
+    title = "The picture cannot be decoded"
 
 
 class ResultTooLong(ClientError):
@@ -127,6 +157,17 @@ class ResultTooLong(ClientError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "result-too-long"
     title = "The format has no room for the result"
+
+
+class InternalError(ProblemError):
+    """A bug, or a model that failed."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal"
+    title = "The service failed"
+
+    def __init__(self) -> None:
+        super().__init__("see its log for this request")
 
 
 class QueueFull(ProblemError):
@@ -141,6 +182,20 @@ class QueueFull(ProblemError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class RateLimited(ProblemError):
+    """One caller asks for more than its share."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "rate-limited"
+    title = "This is more than a caller may ask for"
+
+    def __init__(self, limit: str, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"a caller may ask for {limit}; come again in {retry_after_seconds} seconds"
+        )
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Draining(ProblemError):
     """The service is about to stop: it finishes what it has accepted and takes nothing new."""
 
@@ -148,6 +203,7 @@ class Draining(ProblemError):
     code = "draining"
     title = "The service is about to stop"
     retry_after_seconds = 1
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}  # a new one may lead elsewhere
 
     def __init__(self) -> None:
         super().__init__("it takes nothing new; ask another instance, or come again")

@@ -1,51 +1,26 @@
 """From the bytes of a picture file to pixels and back; what comes in is trusted in nothing."""
 
-import logging
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ExifTags, Image
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from simplejpeg import encode_jpeg
 
-from service.colours import split_alpha, widen_transparent_gray
+from service.colours import split_alpha, to_eight_bits, widen_transparent_gray
 from service.errors import (
-    BadRequest,
     ClientError,
     ResultTooLong,
     TooManyPixels,
     UndecodableImage,
-    UnsupportedImageType,
 )
-from service.formats import PictureFormat
-
-logger = logging.getLogger(__name__)
-
-# First bytes of each format that is read -> Pillow's name of it. Everything else is refused unread.
-_SIGNATURES = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-}
-_READ = "JPEG, PNG, WebP, GIF, BMP and TIFF"
-
-# EXIF orientation -> how to turn the picture upright; 1 is upright.
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+from service.formats import PictureFormat, read_format
+from service.geometry import fitting, reduced, turn_of, turned
+from service.scans import check_scans
 
 # For the whole process, since `warnings.catch_warnings` is not safe among threads.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -70,37 +45,50 @@ class Picture:
         height, width, _ = self.pixels.shape
         return width, height
 
-    def reduced(self, max_edge: int) -> "Picture":
-        """Shrink so that no side is longer than `max_edge` pixels; the aspect stays."""
-        width, height = self.size
-        scale = max_edge / max(width, height)
-        if scale >= 1:
-            return self
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        return _from_image(_to_image(self).resize(size, Image.Resampling.LANCZOS))
-
 
 def decode(data: bytes, max_pixels: int) -> Picture:
-    """Read a picture, the first one of an animation.
+    """Read a picture in full, the first one of an animation.
+
+    Raises:
+        ClientError: As `decode_reduced` does.
+    """
+    picture, _ = decode_reduced(data, max_pixels, max_edge=None)
+    return picture
+
+
+def decode_reduced(
+    data: bytes, max_pixels: int, max_edge: int | None
+) -> tuple[Picture, tuple[int, int]]:
+    """Read a picture, the first one of an animation, no larger than it is needed.
+
+    Args:
+        data: Of the file.
+        max_pixels: That the file may have.
+        max_edge: Longest side of the result, in pixels; the aspect stays. All pixels without it.
+
+    Returns:
+        The picture, and its width and height in the file, seen upright.
 
     Raises:
         UnsupportedImageType: The first bytes are of no format on the list.
         TooManyPixels: The header announces more than `max_pixels`; nothing is decoded then.
-        UndecodableImage: The rest is damaged or cut short.
+        UndecodableImage: The rest is damaged or cut short, or takes too much time or memory.
     """
-    kind = _kind(data)
+    kind = read_format(data)
     try:
         with Image.open(BytesIO(data), formats=[kind]) as image:
             _check_size(image, max_pixels)
-            widen_transparent_gray(image)
-            image.load()
-            return _from_image(_upright(image))
+            if kind == "JPEG":
+                check_scans(data)
+            return _decoded(image, max_edge)
     except ClientError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise TooManyPixels(
             f"the picture has more than the {max_pixels:,} pixels that are allowed"
         ) from None
+    except MemoryError as error:
+        raise UndecodableImage(f"there is not enough memory for the {kind} picture") from error
     except Exception as error:
         # What a decoder can stumble over in untrusted bytes has no common base class.
         raise UndecodableImage(f"the {kind} picture is damaged or cut short") from error
@@ -122,29 +110,18 @@ def encode(picture: Picture, format: PictureFormat, quality: int) -> bytes:
             f"the result has {picture.size[0]}x{picture.size[1]} pixels; "
             f"{format} allows {format.longest_side:,} a side; ask for png"
         )
+    if format is PictureFormat.JPEG:
+        # Not by Pillow, which holds the interpreter's lock meanwhile. It wants whole rows. Colours
+        # have their full resolution from quality 90 on.
+        pixels = np.ascontiguousarray(_on_white(picture))
+        return encode_jpeg(pixels, quality, "RGB", "444" if quality >= 90 else "420")
     file = BytesIO()
-    match format:
-        case PictureFormat.JPEG:
-            # From quality 90 on the colours keep their full resolution.
-            subsampling = "4:4:4" if quality >= 90 else "4:2:0"
-            _on_white(picture).save(file, "JPEG", quality=quality, subsampling=subsampling)
-        case PictureFormat.PNG:
-            # Level 1: four times as fast as the default for a tenth more bytes.
-            _to_image(picture).save(file, "PNG", compress_level=1)
-        case PictureFormat.WEBP:
-            _to_image(picture).save(file, "WEBP", quality=quality)
+    if format is PictureFormat.PNG:
+        # Level 1: four times as fast as the default for a tenth more bytes.
+        _to_image(picture).save(file, "PNG", compress_level=1)
+    else:
+        _to_image(picture).save(file, "WEBP", quality=quality)
     return file.getvalue()
-
-
-def _kind(data: bytes) -> str:
-    if not data:
-        raise BadRequest("the picture is empty; expected the bytes of a picture file")
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    for signature, kind in _SIGNATURES.items():
-        if data.startswith(signature):
-            return kind
-    raise UnsupportedImageType(f"the bytes are of no known picture format; {_READ} are read")
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:
@@ -155,19 +132,33 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    # `ImageOps.exif_transpose` would write the EXIF block anew and fall over damaged tags.
-    # Pillow has turned TIFFs by now, and taken the tag away.
-    try:
-        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception as error:
-        logger.debug("ignoring a damaged EXIF block: %r", error)
-        return image
-    return image if turn is None else image.transpose(turn)
+def _decoded(image: ImageFile, max_edge: int | None) -> tuple[Picture, tuple[int, int]]:
+    widen_transparent_gray(image)
+    size = _load(image, max_edge)
+    turn, profile = turn_of(image), image.info.get("icc_profile")
+    plain = to_eight_bits(image)
+    # First of all, so that the rest has less to do.
+    if max_edge:
+        plain = reduced(plain, max_edge)
+    if turn is not None:
+        plain = plain.transpose(turn)
+    colours, alpha = split_alpha(plain, profile)
+    return _to_picture(colours, alpha), turned(size, turn)
 
 
-def _from_image(image: Image.Image) -> Picture:
-    colours, alpha = split_alpha(image)
+def _load(image: ImageFile, max_edge: int | None) -> tuple[int, int]:
+    """Decode; the width and height in the file come back."""
+    size = image.size
+    if max_edge:
+        # JPEG alone can be decoded at a half, quarter or eighth. It stays at least twice as large
+        # as the result, so that what one sees is the work of the better filter that follows.
+        image.draft(None, fitting(size, 2 * max_edge))
+    image.load()
+    # Pillow turns TIFFs while it loads them, and takes the tag away.
+    return size if isinstance(image, JpegImageFile) else image.size
+
+
+def _to_picture(colours: Image.Image, alpha: Image.Image | None) -> Picture:
     if alpha is None:
         return Picture(np.asarray(colours))
     mask = np.asarray(alpha)
@@ -181,10 +172,9 @@ def _to_image(picture: Picture) -> Image.Image:
     return image
 
 
-def _on_white(picture: Picture) -> Image.Image:
-    image = _to_image(picture)
+def _on_white(picture: Picture) -> UInt8[np.ndarray, "h w 3"]:
     if picture.alpha is None:
-        return image
-    white = Image.new("RGB", image.size, "white")
-    white.paste(image, mask=image.getchannel("A"))
-    return white
+        return picture.pixels
+    white = Image.new("RGB", picture.size, "white")
+    white.paste(Image.fromarray(picture.pixels), mask=Image.fromarray(picture.alpha))
+    return np.asarray(white)

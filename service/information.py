@@ -1,13 +1,17 @@
 """The endpoints that say what is there."""
 
-from typing import Literal
+from importlib.metadata import version
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from cyclegan.contract import TrainingFacts
+from service.access import Caller
 from service.catalogue import Catalogue
+from service.errors import UnknownTranslation
+from service.interface import CALLER_ERRORS
+from service.problems import other_problems, problem_documentation
 from service.state import State
 from service.translator import Translator
 
@@ -37,10 +41,38 @@ class ModelList(BaseModel):
     models: list[ModelDescription]
 
 
-class Health(BaseModel):
-    """That the service is there."""
+class EngineDescription(BaseModel):
+    """What runs models."""
 
-    status: Literal["alive", "ready"]
+    provider: str
+    precision: str
+    threads: int
+
+
+class Limits(BaseModel):
+    """What the service takes; where it is more, the answer says so."""
+
+    max_body_bytes: int
+    max_batch_bytes: int
+    max_batch_files: int
+    max_pixels: int
+    max_edge: int
+    """Longest side that is translated, in pixels; a larger picture is reduced."""
+    read_timeout_seconds: float
+    deadline_seconds: float
+    workers: int
+    """Pictures that are worked at, at one time."""
+    queue: int
+    """Pictures that may wait."""
+
+
+class Information(BaseModel):
+    """What serves, by what rules."""
+
+    version: str
+    engines: list[EngineDescription]
+    limits: Limits
+    translations: list[str]
 
 
 @router.get("/", include_in_schema=False)
@@ -49,24 +81,56 @@ async def front_page() -> RedirectResponse:
     return RedirectResponse("/docs")
 
 
-@router.get("/v1/models")
-async def models(state: State) -> ModelList:
+@router.get("/v1/models", responses=problem_documentation(*CALLER_ERRORS))
+async def models(state: State, caller: Caller) -> ModelList:
     """List what can be translated, by which models, and where these come from."""
     catalogue = state.catalogue
     return ModelList(models=[_describe(each, catalogue) for each in catalogue.translators])
 
 
-# `async` though they wait for nothing: others would queue behind the framework's threads.
-@router.get("/livez")
-async def livez() -> Health:
-    """Say that the process answers."""
-    return Health(status="alive")
+@router.get(
+    "/v1/models/{name}",
+    responses={**problem_documentation(*CALLER_ERRORS, UnknownTranslation), **other_problems()},
+)
+async def models_of(name: str, state: State, caller: Caller) -> ModelList:
+    """List one translation, or all that a model offers, by the name of its folder."""
+    catalogue = state.catalogue
+    try:
+        found = [catalogue.find(name)]
+    except UnknownTranslation:
+        if name not in catalogue.models:
+            raise
+        found = catalogue.models[name].translators
+    return ModelList(models=[_describe(each, catalogue) for each in found])
 
 
-@router.get("/readyz")
-async def readyz(state: State) -> Health:
-    """Say that the models are loaded and warm; `state` is there only then."""
-    return Health(status="ready")
+@router.get("/info", responses=problem_documentation(*CALLER_ERRORS))
+async def information(state: State, caller: Caller) -> Information:
+    """Say what serves: its version, what runs the models, and what it takes."""
+    catalogue = state.catalogue
+    settings, admission = state.settings, state.workshop.admission
+    engines = dict.fromkeys(each.engine for each in catalogue.translators)
+    return Information(
+        version=version("cyclegan"),
+        engines=[
+            EngineDescription(
+                provider=engine.provider, precision=engine.precision, threads=engine.threads
+            )
+            for engine in engines
+        ],
+        limits=Limits(
+            max_body_bytes=settings.max_body_bytes,
+            max_batch_bytes=settings.max_batch_bytes,
+            max_batch_files=settings.max_batch_files,
+            max_pixels=settings.max_pixels,
+            max_edge=settings.max_edge,
+            read_timeout_seconds=settings.read_timeout_seconds,
+            deadline_seconds=settings.deadline_seconds,
+            workers=admission.workers,
+            queue=admission.queue,
+        ),
+        translations=catalogue.translations,
+    )
 
 
 def _describe(translator: Translator, catalogue: Catalogue) -> ModelDescription:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from service.formats import PictureFormat
-from service.images import Picture, decode, encode
+from service.images import Picture, decode_reduced, encode
 from service.translator import Translator
 
 
@@ -24,10 +24,17 @@ class Result:
     """A translated picture file."""
 
     data: bytes
-    resized_from: tuple[int, int] | None
-    """Width and height that the picture had, if it was reduced."""
+    size: tuple[int, int]
+    """Width and height of it."""
+    original_size: tuple[int, int]
+    """Width and height that the picture had before, seen upright."""
     timings: dict[str, float]
     """Milliseconds of each phase."""
+
+    @property
+    def resized_from(self) -> tuple[int, int] | None:
+        """Width and height that the picture had, if it was reduced."""
+        return None if self.size == self.original_size else self.original_size
 
 
 @dataclass
@@ -49,8 +56,13 @@ class Read:
     """A picture as it goes into the model."""
 
     picture: Picture
-    resized_from: tuple[int, int] | None
-    """Width and height that it had in its file, if it was reduced."""
+    size: tuple[int, int]
+    """Width and height that it had in its file, seen upright."""
+
+    @property
+    def resized_from(self) -> tuple[int, int] | None:
+        """Width and height that it had in its file, if it was reduced."""
+        return None if self.picture.size == self.size else self.size
 
 
 def read(data: bytes, order: Order) -> Read:
@@ -59,9 +71,8 @@ def read(data: bytes, order: Order) -> Read:
     Raises:
         ClientError: The picture cannot be read.
     """
-    original = decode(data, order.max_pixels)
-    picture = original.reduced(order.max_edge) if order.max_edge else original
-    return Read(picture, None if picture is original else original.size)
+    picture, size = decode_reduced(data, order.max_pixels, order.max_edge)
+    return Read(picture, size)
 
 
 def translate_file(data: bytes, translator: Translator, order: Order) -> Result:
@@ -78,4 +89,4 @@ def translate_file(data: bytes, translator: Translator, order: Order) -> Result:
     watch.lap("infer")
     encoded = encode(replace(given.picture, pixels=pixels), order.format, order.quality)
     watch.lap("encode")
-    return Result(encoded, given.resized_from, watch.timings)
+    return Result(encoded, given.picture.size, given.size, watch.timings)

@@ -20,7 +20,7 @@ class ServiceState:
     workshop: Workshop
 
 
-def _get_state(request: Request) -> ServiceState:
+async def _get_state(request: Request) -> ServiceState:  # else FastAPI would use a thread for it
     return request.app.state.service
 
 

@@ -24,12 +24,12 @@ from cyclegan.command_line import parse
 from cyclegan.cores import available_cores
 from cyclegan.errors import CycleGANError, UsageError
 from service.catalogue import load_model
-from service.engine import Engine
+from service.engine import Engine, Precision, ProviderChoice
 from service.errors import ClientError
 from service.folder import Job, plan_jobs
 from service.formats import FormatName, PictureFormat
 from service.pipeline import Order, translate_file
-from service.settings import Pixels, Provider, Quality
+from service.settings import Pixels, Quality
 from service.translator import Translator
 
 
@@ -54,8 +54,12 @@ class TranslateSettings(BaseModel):
     """Longest side of the results, in pixels; the pictures' own size if not given."""
     max_pixels: Pixels = 50_000_000
     """Largest picture that is decoded, in pixels."""
-    provider: Provider = "cpu"
-    """What runs the model."""
+    provider: ProviderChoice = "auto"
+    """What runs the model: ONNX Runtime on the CPU (cpu) or on the GPU (cuda), or OpenVINO on the
+    CPU; auto takes OpenVINO if it is installed, else cpu."""
+    precision: Precision = "fp32"
+    """What the model computes in; bf16 is faster, a few levels off, and needs OpenVINO and a CPU
+    that computes in it."""
     threads: PositiveInt | None = None
     """Threads for the model; as many as this process may use cores if not given."""
 
@@ -69,7 +73,8 @@ def run(arguments: Sequence[str]) -> int:
     settings = parse(TranslateSettings, arguments, "cyclegan translate")
     format = PictureFormat(settings.format) if settings.format else None
     jobs = plan_jobs(settings.pictures, settings.out, format)
-    engine = Engine(settings.provider, settings.threads or available_cores())
+    threads = settings.threads or available_cores()
+    engine = Engine.choose(settings.provider, threads, settings.precision)
     translator = _choose(load_model(settings.model, engine), settings.to)
     _prepare(settings.out)
     console = Console(stderr=True, highlight=False)

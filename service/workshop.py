@@ -71,7 +71,7 @@ class Workshop:
         Raises:
             ClientError: The picture cannot be read, or not be written as it was ordered.
             QueueFull: There is no room to wait.
-            Draining: The service is about to stop.
+            RateLimited: The caller comes too often.
             DeadlineExceeded: It took too long.
             ClientDisconnect: `departure` came first.
             ModelError: The model failed.
@@ -106,7 +106,7 @@ class Workshop:
                 self._writers.submit(encode, picture, order.format, order.quality)
             )
             watch.lap("encode")
-        return Result(encoded, given.resized_from, watch.timings)
+        return Result(encoded, given.picture.size, given.size, watch.timings)
 
 
 async def _finished(future: "Future[Given]") -> Given:

@@ -51,6 +51,51 @@ def write_pooling(file, source="photo", target="mosaic"):
     return _write(file, nodes, constants, _card(source, target, size_multiple=4, min_side=8))
 
 
+def write_choosy(file, size, source="summer", target="winter"):
+    """Takes one picture of one height and width only, and inverts it."""
+    nodes = [
+        helper.make_node("Sub", ["white", INPUT], ["inverted"]),
+        helper.make_node("Concat", ["inverted", "black"], ["both"], axis=3),
+        helper.make_node("Gather", ["both", "channels"], [OUTPUT], axis=3),
+    ]
+    constants = [
+        _bytes("white", [255]),
+        numpy_helper.from_array(np.zeros((1, *size, 3), np.uint8), "black"),
+        numpy_helper.from_array(np.array([0, 1, 2]), "channels"),
+    ]
+    return _write(file, nodes, constants, _card(source, target))
+
+
+def write_turning(file):
+    """Height and width change places, against the contract."""
+    nodes = [helper.make_node("Transpose", [INPUT], [OUTPUT], perm=[0, 2, 1, 3])]
+    return _write(file, nodes, [], _card("summer", "winter"))
+
+
+def write_floats(file):
+    """The bytes come out as floats, against the contract."""
+    nodes = [helper.make_node("Cast", [INPUT], [OUTPUT], to=TensorProto.FLOAT)]
+    return _write(file, nodes, [], _card("summer", "winter"), TensorProto.FLOAT)
+
+
+def write_leading_elsewhere(file, location, inside="initializer"):
+    """Inverts with a byte that it looks for in the file `location`."""
+    model = onnx.load(write_inverting(file))
+    tensor = TensorProto()
+    tensor.CopyFrom(model.graph.initializer[0])
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", str(location)), ("offset", "0"), ("length", "1")):
+        tensor.external_data.add(key=key, value=value)
+    del model.graph.initializer[:]
+    if inside == "initializer":
+        model.graph.initializer.append(tensor)
+    else:
+        model.graph.node.insert(0, helper.make_node("Constant", [], ["white"], value=tensor))
+    file.write_bytes(model.SerializeToString())
+    return file
+
+
 def write_models(folder):
     """A folder `models` with one model, `seasons`: summer2winter inverts, winter2summer swaps."""
     write_inverting(folder / "seasons" / FILE_AB)
@@ -82,13 +127,13 @@ def _bytes(name, values):
     return numpy_helper.from_array(np.array(values, np.uint8), name)
 
 
-def _write(file: Path, nodes, constants, card):
+def _write(file: Path, nodes, constants, card, result=TensorProto.UINT8):
     shape = ["n", "h", "w", 3]
     graph = helper.make_graph(
         nodes,
         "by-hand",
         [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, shape)],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.UINT8, shape)],
+        [helper.make_tensor_value_info(OUTPUT, result, shape)],
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

@@ -2,6 +2,7 @@ import json
 import pickle
 import sys
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 
-from benchmarks import inference, training_step
+from benchmarks import engines, inference, training_step
 from benchmarks.clock import Times, measure_alternately
 from benchmarks.engines import export_untrained, open_engine, random_pictures
 from benchmarks.memory import in_new_process, peak_growth
@@ -154,9 +155,9 @@ def test_the_step_is_measured_from_words_to_json(tmp_path, capsys, monkeypatch):
 def test_translating_is_measured_from_words_to_json(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(inference, "in_new_process", in_this_process)
     file = tmp_path / "inference.json"
-    words = "--size 8 16 --batch 1 2 --presets tiny --threads 1 --repeats 2"
+    words = "--size 8 16 --batch 1 2 --presets tiny --engines pytorch onnxruntime --threads 1"
 
-    assert inference.main([*words.split(), "--json", str(file)]) == 0
+    assert inference.main([*words.split(), "--repeats", "2", "--json", str(file)]) == 0
 
     report = json.loads(file.read_text())
     assert len(report["cases"]) == 2 * 2 * 2
@@ -168,6 +169,28 @@ def test_translating_is_measured_from_words_to_json(tmp_path, capsys, monkeypatc
             assert case[key] > 0
         assert case["milliseconds"]["p95"] >= case["milliseconds"]["median"]
     assert "tiny" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not find_spec("openvino"), reason="needs OpenVINO")
+def test_openvino_is_measured_against_onnx_runtime(tmp_path, capsys):
+    file = tmp_path / "inference.json"
+    words = "--size 16 --presets tiny --engines onnxruntime openvino --repeats 2 --no-memory"
+
+    assert inference.main([*words.split(), "--json", str(file)]) == 0
+
+    reference, other = json.loads(file.read_text())["cases"]
+    assert reference["difference"] == {"largest": 0, "mean": 0}
+    assert other["difference"]["largest"] <= 1
+    assert "openvino" in capsys.readouterr().out
+
+
+def test_what_is_not_measured_is_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(engines, "find_spec", lambda _: None)
+    words = "--size 16 --presets tiny --repeats 1 --no-memory"
+
+    assert inference.main(words.split()) == 0
+
+    assert "not all engines: OpenVINO is not installed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("program", [training_step, inference])

@@ -67,6 +67,33 @@ def test_a_host_that_is_not_here_is_one_line(tmp_path):
         run(["--host", "192.0.2.1", "--port", "0", "--models", str(write_models(tmp_path))])
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", ""])
+def test_whoever_would_let_in_everybody_is_told_in_one_line(tmp_path, host):
+    with pytest.raises(UsageError, match=r"--api-keys, or --open \(CYCLEGAN_OPEN=1\)") as caught:
+        run(["--host", host, "--port", "0", "--models", str(tmp_path)])
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--host", "0.0.0.0", "--open"],
+        ["--host", "0.0.0.0", "--api-keys", 64 * "0"],
+        ["--host", "localhost"],
+        ["--host", "127.0.0.2"],
+    ],
+)
+def test_who_is_guarded_or_listens_to_this_machine_alone_may_serve(tmp_path, flags):
+    with pytest.raises(ModelError, match="there is no model in"):  # it came as far as that
+        run([*flags, "--port", "0", "--models", str(tmp_path)])
+
+
+def test_a_port_that_closes_after_the_grace_time_is_refused():
+    with pytest.raises(UsageError, match="--drain-seconds is 30 and --grace-seconds is 30"):
+        run(["--drain-seconds", "30"])
+
+
 def test_without_models_nothing_is_served(tmp_path, capsys):
     arguments = ["--port", "0", "--models", str(tmp_path)]
 
@@ -83,7 +110,7 @@ def test_the_service_serves_until_it_is_interrupted(tmp_path):
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
     ) as process:
-        line = process.stderr.readline()
+        line = next(line for line in process.stderr if "serving" in line)
         [url] = re.findall(r"serving summer2winter, winter2summer on (http://127.0.0.1:\d+)", line)
         with httpx2.Client(base_url=url) as client:
             answer = client.post("/v1/translate/summer2winter", content=b"no picture")

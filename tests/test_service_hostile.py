@@ -4,14 +4,10 @@ import csv
 from pathlib import Path
 
 import pytest
-from fake_models import write_models
-from starlette.testclient import TestClient
-
-from service.app import create_app
-from service.settings import ServiceSettings
+from hostile_answers import AT_ONCE, REFUSED, answers
+from hostile_files import HostileFile
 
 PICTURES = Path(__file__).parents[2] / "shared/data/hostile-images"
-REFUSED = {400, 413, 415, 422}
 EXPECTED = {
     "accept": {200},
     "accept_mode": {200},
@@ -36,36 +32,45 @@ pytestmark = [
 ]
 
 
-def labels():
+@pytest.fixture(scope="module")
+def files():
     with (PICTURES / "manifest.tsv").open() as file:
-        return {row["path"]: row["expect"] for row in csv.DictReader(file, delimiter="\t")}
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return [
+        HostileFile(row["path"], (PICTURES / row["path"]).read_bytes(), row["expect"])
+        for row in rows
+    ]
 
 
 @pytest.fixture(scope="module")
-def statuses(tmp_path_factory):
-    models = write_models(tmp_path_factory.mktemp("models"))
-    with TestClient(create_app(ServiceSettings(models=models))) as client:
-        return {path: status_of(client, path) for path in labels()}
+def alone(files, tmp_path_factory):
+    """The answers of a service that has one request at a time."""
+    return answers(tmp_path_factory.mktemp("alone"), files, "threads", 1)
 
 
-def status_of(client, path):
-    # PNG: the alpha of a picture is written as well.
-    url = "/v1/translate/summer2winter?format=png"
-    headers = {"content-type": "application/octet-stream"}
-    return client.post(url, content=(PICTURES / path).read_bytes(), headers=headers).status_code
-
-
-def test_there_are_as_many_as_the_manifest_says(statuses):
-    assert len(statuses) == 1428
+def test_there_are_as_many_as_the_manifest_says(files):
+    assert len(files) == 1428
 
 
 @pytest.mark.parametrize("expectation", sorted(EXPECTED))
-def test_hostile_pictures_are_answered_as_their_label_says(statuses, expectation):
+def test_hostile_pictures_are_answered_as_their_label_says(files, alone, expectation):
     wrong = {
-        path: statuses[path]
-        for path, label in labels().items()
-        if label == expectation
-        and statuses[path] not in WRONG_LABELS.get(path, EXPECTED[expectation])
+        file.name: answer.status
+        for file, answer in zip(files, alone, strict=True)
+        if file.expect == expectation
+        and answer.status not in WRONG_LABELS.get(file.name, EXPECTED[expectation])
     }
 
     assert wrong == {}
+
+
+@pytest.mark.parametrize("isolation", ["threads", "process"])
+def test_the_answers_are_the_same_all_at_once(files, alone, tmp_path, isolation):
+    others = answers(tmp_path, files, isolation, AT_ONCE)
+
+    different = {
+        file.name: (answer.status, other.status)
+        for file, answer, other in zip(files, alone, others, strict=True)
+        if answer != other
+    }
+    assert different == {}

@@ -4,8 +4,11 @@ import re
 import subprocess
 import sys
 import time
+from base64 import b64decode
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from service.app import create_app
+from service.catalogue import Catalogue
+from service.engine import Engine, EngineError
 from service.settings import ServiceSettings
 
 URL = "/v1/translate/summer2winter"
@@ -29,7 +34,12 @@ def models(tmp_path_factory):
 @pytest.fixture(scope="module")
 def client(models):
     settings = ServiceSettings(
-        models=models, max_body_bytes=100_000, max_pixels=10_000, max_edge=64, threads=2
+        models=models,
+        provider="cpu",
+        max_body_bytes=100_000,
+        max_pixels=10_000,
+        max_edge=64,
+        threads=2,
     )
     with TestClient(create_app(settings)) as client:
         yield client
@@ -142,10 +152,15 @@ def test_an_answer_has_its_headers(client, noise):
     assert headers["x-request-id"] == "mine-1"
     assert re.fullmatch(r"summer2winter@sha256:[0-9a-f]{8}", headers["x-model"])
     phases = [part.partition(";dur=") for part in headers["server-timing"].split(", ")]
-    assert [name for name, _, _ in phases] == ["read", "queue", "decode", "infer", "encode"]
-    assert all(float(milliseconds) >= 0 for _, _, milliseconds in phases)
+    assert [name for name, _, _ in phases] == [
+        *("read", "queue", "decode", "infer", "encode", "total")
+    ]
+    milliseconds = [float(time) for _, _, time in phases]
+    assert all(time >= 0 for time in milliseconds)
+    assert milliseconds[-1] >= max(milliseconds)
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
     assert headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert headers["vary"] == "Accept"
     assert "x-resized-from" not in headers
@@ -165,7 +180,9 @@ def test_a_request_id_that_is_none_is_replaced(client, given):
         ("", "image/webp", "image/webp"),
         ("", "image/jpeg;q=0.3, image/png", "image/png"),
         ("?format=webp", "image/png", "image/webp"),  # the query wins
-        ("?format=jpeg", "application/json", "image/jpeg"),
+        ("?format=jpeg", "text/html", "image/jpeg"),
+        ("", "application/json, text/plain, */*", "image/jpeg"),  # of axios, which takes all
+        ("", "application/json;q=0.5, image/webp", "image/webp"),
     ],
 )
 def test_the_format_is_negotiated(client, noise, query, accept, expected):
@@ -174,6 +191,43 @@ def test_the_format_is_negotiated(client, noise, query, accept, expected):
     assert response.headers["content-type"] == expected
     with Image.open(BytesIO(response.content)) as image:
         assert image.get_format_mimetype() == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "inside"),
+    [
+        ("", "application/json", "image/jpeg"),
+        ("", "application/*", "image/jpeg"),
+        ("", "application/json, image/webp;q=0.1", "image/webp"),
+        ("?format=png", "application/json", "image/png"),
+        ("?format=png", "application/json, image/webp;q=0.1", "image/png"),
+    ],
+)
+def test_a_picture_comes_in_json_to_who_prefers_that(client, noise, query, accept, inside):
+    response = post(client, png_of(noise), URL + query, accept=accept)
+
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-model"].startswith("summer2winter@sha256:")
+    assert response.headers["vary"] == "Accept"
+    answer = response.json()
+    [picture] = answer["data"]
+    assert answer["model"] == "summer2winter"
+    assert abs(answer["created"] - time.time()) < 60
+    assert (picture["content_type"], picture["width"], picture["height"]) == (inside, 14, 9)
+    with Image.open(BytesIO(b64decode(picture["b64_json"]))) as image:
+        assert (image.get_format_mimetype(), image.size) == (inside, (14, 9))
+        if inside == "image/png":
+            np.testing.assert_array_equal(np.asarray(image), 255 - noise)
+
+
+def test_json_tells_the_size_that_a_large_picture_came_to(client):
+    large = png_of(np.zeros((32, 128, 3), np.uint8))
+
+    response = post(client, large, URL, accept="application/json")
+
+    [picture] = response.json()["data"]
+    assert (picture["width"], picture["height"]) == (64, 16)
+    assert response.headers["x-resized-from"] == "128x32"
 
 
 def test_the_quality_can_be_chosen(client, noise):
@@ -232,7 +286,7 @@ def test_a_form_with_too_much_in_it_is_400(client, noise):
 
 
 def test_nothing_acceptable_is_406(client, noise):
-    response = post(client, png_of(noise), URL, accept="application/json")
+    response = post(client, png_of(noise), URL, accept="text/html")
 
     assert_problem(response, 406, "not-acceptable")
 
@@ -275,9 +329,9 @@ def test_a_damaged_picture_is_422(client, noise, caplog):
     response = post(client, png_of(noise)[:60])
 
     assert_problem(response, 422, "image-undecodable")
-    # What Pillow says is for the log alone.
-    assert f"request {response.headers['x-request-id']}: image-undecodable" in caplog.text
-    assert "OSError" in caplog.text
+    line = caplog.records[-1]
+    assert (line.request_id, line.code) == (response.headers["x-request-id"], "image-undecodable")
+    assert "OSError" in line.cause  # what Pillow says is for the log alone
 
 
 def test_a_picture_with_too_many_pixels_is_422(client):
@@ -304,7 +358,7 @@ def test_a_bug_is_500_with_nothing_but_the_id(models, noise, monkeypatch, caplog
     def fail(*_):
         raise KeyError("/secret/path")
 
-    monkeypatch.setattr("service.pipeline.decode", fail)
+    monkeypatch.setattr("service.app.read", fail)
     with TestClient(create_app(ServiceSettings(models=models))) as client:
         response = post(client, png_of(noise))
 
@@ -314,26 +368,30 @@ def test_a_bug_is_500_with_nothing_but_the_id(models, noise, monkeypatch, caplog
     assert "KeyError: '/secret/path'" in caplog.text
 
 
-def test_the_models_are_listed(client):
-    seasons, back, tiles = client.get("/v1/models").json()["models"]
+class Failing:
+    """Loaded well, fails when it runs."""
 
-    assert seasons["names"] == ["summer2winter", "seasons:summer2winter"]
-    assert (seasons["source"], seasons["target"]) == ("summer", "winter")
-    assert re.fullmatch("[0-9a-f]{64}", seasons["sha256"])
-    assert seasons["provider"] == "cpu"
-    assert seasons["training"]["steps"] == 7
-    assert back["names"][0] == "winter2summer"
-    assert (tiles["size_multiple"], tiles["min_side"]) == (4, 8)
+    metadata: ClassVar[dict[str, str]] = {}
+
+    def run(self, pictures):
+        raise EngineError(RuntimeError("no memory for /secret/models/seasons/a2b.onnx"))
 
 
-def test_health_is_told(client):
-    assert client.get("/livez").json() == {"status": "alive"}
-    assert client.get("/readyz").json() == {"status": "ready"}
+def failing_catalogue(models):
+    return Catalogue(
+        replace(model, translators=[replace(each, loaded=Failing()) for each in model.translators])
+        for model in Catalogue.load(models, Engine("cpu", 1)).models.values()
+    )
 
 
-def test_the_front_page_leads_to_the_documentation(client):
-    assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
-    assert client.get("/docs").status_code == 200
+def test_a_model_that_fails_is_500_with_nothing_but_the_id(models, noise, caplog):
+    app = create_app(ServiceSettings(models=models), failing_catalogue(models))
+    with TestClient(app) as client:
+        response = post(client, png_of(noise))
+
+    assert assert_problem(response, 500, "internal") == "see its log for this request"
+    assert "secret" not in response.text
+    assert "no memory for /secret" in caplog.text
 
 
 def test_the_documentation_names_bodies_and_problems(client):
@@ -343,6 +401,7 @@ def test_the_documentation_names_bodies_and_problems(client):
     assert {"image/jpeg", "application/octet-stream", "multipart/form-data"} <= bodies.keys()
     assert {"200", "400", "404", "406", "408", "413", "415", "422"} <= operation["responses"].keys()
     assert operation["responses"]["200"]["content"].keys() == {
+        "application/json",
         "image/jpeg",
         "image/png",
         "image/webp",
@@ -373,12 +432,12 @@ async def call_started(app, receive, **request):
 
 
 def test_a_body_that_announces_too_much_is_not_read(models):
-    async def never():
-        pytest.fail("the body was read")
+    async def leave():  # whoever read before the answer would find nobody to give it to
+        return {"type": "http.disconnect"}
 
     app = create_app(ServiceSettings(models=models))
     announced = [(b"content-length", b"26214401")]
-    start, body = asyncio.run(call_started(app, never, headers=announced))
+    start, body, _ = asyncio.run(call_started(app, leave, headers=announced))
 
     assert start["status"] == 413
     assert json.loads(body["body"])["code"] == "body-too-large"

@@ -1,19 +1,24 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 from fake_models import (
+    write_choosy,
+    write_floats,
     write_inverting,
+    write_leading_elsewhere,
     write_models,
     write_pooling,
     write_swapping,
+    write_turning,
     write_without_card,
 )
 
 from cyclegan.cores import available_cores
-from cyclegan.errors import ModelError, UsageError
+from cyclegan.errors import ModelError
 from service.catalogue import Catalogue, load_model
 from service.engine import Engine
 from service.errors import UnknownTranslation
@@ -118,48 +123,46 @@ def test_a_model_that_breaks_its_promise_is_refused_when_it_is_loaded(tmp_path, 
         Translator.load(write_inverting(tmp_path / "m" / "a2b.onnx"), ENGINE)
 
 
-def test_a_provider_that_is_missing_is_refused_aloud(tmp_path, monkeypatch):
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
-
-    with pytest.raises(
-        UsageError, match=r"'cuda' cannot be used: .*built without it; choose --pro"
-    ):
-        Translator.load(write_inverting(tmp_path / "m" / "a2b.onnx"), Engine("cuda", 1))
+@pytest.mark.parametrize("write", [write_turning, write_floats])
+def test_what_is_no_picture_of_the_same_size_is_no_translation(tmp_path, write):
+    with pytest.raises(ModelError, match=r"card promises \(the model m made .*; expected bytes of"):
+        Translator.load(write(tmp_path / "m" / "a2b.onnx"), ENGINE)
 
 
-def test_a_provider_without_its_device_is_refused_aloud(tmp_path, monkeypatch):
-    # Without a device, ONNX Runtime goes on with the CPU and says so to nobody.
-    class Fallen(onnxruntime.InferenceSession):
-        def __init__(self, model, sess_options, providers):
-            super().__init__(model, sess_options, providers=["CPUExecutionProvider"])
-
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
-    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
-    monkeypatch.setattr(onnxruntime, "InferenceSession", Fallen)
-
-    with pytest.raises(UsageError, match=r"no such device or driver was found; choose --pro"):
-        Translator.load(write_inverting(tmp_path / "m" / "a2b.onnx"), Engine("cuda", 1))
+@pytest.mark.parametrize("size", [(1, 2), (8, 8)])
+def test_a_model_for_one_size_or_one_picture_is_refused(tmp_path, size):
+    with pytest.raises(ModelError, match="does not do what its card promises"):
+        Translator.load(write_choosy(tmp_path / "m" / "a2b.onnx", size), ENGINE)
 
 
-@pytest.mark.gpu
-def test_a_gpu_computes_the_same_bytes(tmp_path, noise):
-    translator = Translator.load(write_inverting(tmp_path / "m" / "a2b.onnx"), Engine("cuda", 1))
+def test_several_pictures_are_translated_as_each_alone(pooling):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 12, 3), dtype=np.uint8)
 
-    assert translator.session.get_providers()[0] == "CUDAExecutionProvider"
-    np.testing.assert_array_equal(translator.translate(noise), 255 - noise)
+    together = pooling.run(pictures)
+
+    for picture, result in zip(pictures, together, strict=True):
+        np.testing.assert_array_equal(pooling.translate(picture), result)
 
 
-def test_the_settings_of_a_session_are_those_of_the_engine(tmp_path):
-    session = Translator.load(
-        write_inverting(tmp_path / "m" / "a2b.onnx"), Engine("cpu", 2)
-    ).session
+def test_the_engine_may_want_larger_steps_than_the_model(pooling):
+    on_gpu = replace(pooling, engine=Engine("cuda", 1))
 
-    options = session.get_session_options()
-    assert options.intra_op_num_threads == 2
-    assert options.inter_op_num_threads == 1
-    assert options.execution_mode == onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert pooling.padded_size(9, 64) == (12, 64)
+    assert on_gpu.padded_size(9, 64) == (64, 64)
+    assert on_gpu.padded_size(65, 256) == (128, 256)
+
+
+@pytest.mark.parametrize("inside", ["initializer", "constant"])
+@pytest.mark.parametrize("location", ["beside", "../beside", "/etc/hostname", "nowhere"])
+def test_a_model_that_leads_to_other_files_is_refused(tmp_path, monkeypatch, location, inside):
+    for folder in (tmp_path, tmp_path / "m"):
+        folder.mkdir(exist_ok=True)
+        (folder / "beside").write_bytes(b"secret")
+    monkeypatch.chdir(tmp_path / "m")  # where both engines look
+    file = write_leading_elsewhere(tmp_path / "m" / "a2b.onnx", location, inside)
+
+    with pytest.raises(ModelError, match=r"m/a2b.onnx leads to other files; expected one that"):
+        Translator.load(file, ENGINE)
 
 
 def test_a_catalogue_finds_both_directions(tmp_path):
@@ -216,11 +219,22 @@ def test_two_files_of_one_direction_are_no_model(tmp_path):
 
 def test_a_folder_is_called_by_its_name_however_it_is_reached(tmp_path, monkeypatch):
     write_inverting(tmp_path / "seasons" / "a2b.onnx")
-    monkeypatch.chdir(tmp_path / "seasons")
+    (tmp_path / "seasons" / "inner").mkdir()
 
-    [translator] = load_model(tmp_path.__class__("."), ENGINE)
+    for place, words in (("seasons", "."), ("seasons/inner", ".."), (".", "seasons/inner/..")):
+        monkeypatch.chdir(tmp_path / place)
+        assert Translator.load(Path(words) / "a2b.onnx", ENGINE).model == "seasons"
 
-    assert translator.model == "seasons"
+
+def test_two_links_to_one_folder_are_two_models(tmp_path):
+    write_inverting(tmp_path / "stored" / "a2b.onnx")
+    for name in ("first", "second"):
+        (tmp_path / "models" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "models" / name).symlink_to(tmp_path / "stored")
+
+    catalogue = Catalogue.load(tmp_path / "models", ENGINE)
+
+    assert [translator.model for translator in catalogue.translators] == ["first", "second"]
 
 
 @pytest.mark.parametrize(
