@@ -22,7 +22,12 @@ class Admission:
     """Places to work at and the queue before them; for one event loop."""
 
     def __init__(
-        self, workers: int, queue: int, share: int | None = None, rates: Rates | None = None
+        self,
+        workers: int,
+        queue: int,
+        share: int | None = None,
+        rates: Rates | None = None,
+        patience_seconds: float = math.inf,
     ) -> None:
         """Open.
 
@@ -31,6 +36,8 @@ class Admission:
             queue: How many may wait.
             share: How many of those that wait may be of one caller; all, if not given.
             rates: How often a caller may come, if that is limited.
+            patience_seconds: Who would wait and work longer than this, for all that is known, is
+                refused as if the queue were full: better now than after having waited.
         """
         self.workers = workers
         self.queue = queue
@@ -40,6 +47,7 @@ class Admission:
         """How many wait: counted, since other threads may ask while the lines change."""
         self.closed = False
         self._rates = rates
+        self._patience_seconds = patience_seconds
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._seconds = 0.0  # of work at a place, a moving average
 
@@ -88,12 +96,16 @@ class Admission:
 
     def retry_after_seconds(self) -> int:
         """When there should be room: the time that the work now accepted takes, at least 1."""
-        return max(1, math.ceil((self.waiting + self.working) * self._seconds / self.workers))
+        return max(1, math.ceil(self._backlog_seconds()))
+
+    def _backlog_seconds(self) -> float:
+        return (self.waiting + self.working) * self._seconds / self.workers
 
     def _check_room(self, caller: str) -> None:
         if self.working < self.workers:
             return
-        if self.waiting >= self.queue or len(self._lines.get(caller, ())) >= self.share:
+        full = self.waiting >= self.queue or len(self._lines.get(caller, ())) >= self.share
+        if full or self._backlog_seconds() + self._seconds > self._patience_seconds:
             raise QueueFull(self.waiting, self.retry_after_seconds())
 
     async def _wait(self, caller: str) -> None:

@@ -110,7 +110,7 @@ def _workshop(settings: ServiceSettings, on_batch: Callable[[int], None]) -> Gen
     # With several keys none may fill the queue alone.
     share = -(-settings.queue // 2) if len(set(settings.api_keys)) > 1 else settings.queue
     rates = Rates(settings.rate_limit) if settings.rate_limit else None
-    admission = Admission(workers, settings.queue, share, rates)
+    admission = Admission(workers, settings.queue, share, rates, settings.deadline_seconds)
     with (
         ThreadPoolExecutor(workers, thread_name_prefix="codec") as codecs,
         _reader(settings, workers, codecs) as reader,

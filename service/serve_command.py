@@ -12,6 +12,7 @@ import uvicorn
 from cyclegan.command_line import parse
 from cyclegan.errors import UsageError
 from service.app import create_app, load_catalogue
+from service.connection import connection
 from service.metrics import Metrics
 from service.request_log import form_log
 from service.server import Server
@@ -47,6 +48,7 @@ def run(arguments: Sequence[str]) -> int:
                 log_config=None,
                 access_log=False,  # the envelope writes a line for each request
                 server_header=False,
+                http=connection(settings.read_timeout_seconds),
                 ws="none",
             ),
             lambda: app.state.service.workshop.admission.close(),

@@ -292,3 +292,20 @@ def test_who_finds_the_queue_full_has_not_used_up_its_rate():
     _, outcomes = visit_all(scenario)
     assert Counter(map(type, outcomes)) == {type(None): 1, QueueFull: 4}
     admission.check("a")
+
+
+def test_who_would_wait_beyond_the_deadline_is_refused_at_once():
+    # Work takes 0.4 s: one works and one waits for 0.8 s in all, so a third would need 1.2 s.
+    admission = Admission(workers=1, queue=9, patience_seconds=1.0)
+    admission._note(0.4)
+
+    async def scenario(visits):
+        for _ in range(3):
+            visits.append(Visit(admission))
+            await turns()
+        return admission.working, admission.waiting
+
+    inside, results = visit_all(scenario)
+
+    assert inside == (1, 1)
+    assert [type(result) for result in results] == [type(None), type(None), QueueFull]
