@@ -12,6 +12,7 @@ import uvicorn
 from cyclegan.command_line import parse
 from cyclegan.errors import UsageError
 from service.app import create_app, load_catalogue
+from service.arenas import keep_few_arenas
 from service.connection import connection
 from service.metrics import Metrics
 from service.request_log import form_log
@@ -28,6 +29,7 @@ def run(arguments: Sequence[str]) -> int:
         CycleGANError: A flag is wrong, the port is taken or would let in everybody, or there is no
             model to serve.
     """
+    keep_few_arenas()
     settings = parse(ServiceSettings, arguments, "cyclegan serve")
     form_log(settings.log_format)
     with _listen(settings.host, settings.port) as listener:
