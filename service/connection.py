@@ -71,7 +71,8 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: Literal[408, 431], code: str, detail: str) -> None:
         self._forget_head()
-        if self.cycle is None or self.cycle.response_complete:  # else an answer is on its way out
+        answering = self.cycle and not self.cycle.response_complete
+        if not answering:
             answer = problem("none", status, code, "The head of the request is refused", detail)
             self.transport.write(_as_bytes(status, bytes(answer.body)))
         self.transport.close()
