@@ -97,13 +97,14 @@ class ServiceSettings(BaseSettings):
     """Pictures that are worked at, at one time; if not given, one more than cores, and at least
     two full batches."""
     queue: NonNegativeInt = 64
-    """Pictures that may wait while as many are worked at as can be; more are refused with 429."""
+    """Pictures that may wait while as many are worked at as can be; 429 for more, and for what
+    could not be done within the deadline."""
     deadline_seconds: PositiveFloat = 30.0
     """Time from the end of a request's body to its answer; 504 after that."""
     read_timeout_seconds: PositiveFloat = 10.0
-    """Time in which a request's body must have arrived."""
+    """Time in which a request's head must have arrived, and then its body."""
     watch: bool = True
-    """Whether models that appear, change or go are taken over while the service runs."""
+    """Take over models that appear, change or go while the service runs; --no-watch does not."""
     grace_seconds: PositiveFloat = 30.0
     """Time that the service has to finish what it has begun, once SIGTERM or Ctrl-C ends it."""
     drain_seconds: NonNegativeFloat = 0.0
