@@ -99,7 +99,7 @@ def test_without_the_extra_one_line_says_what_to_install(models, monkeypatch, ca
     with TestClient(create_app(ServiceSettings(models=models))) as client:
         assert client.get("/readyz").status_code == 200
 
-    [record] = caplog.records
+    [record] = [record for record in caplog.records if record.name == "fastapi"]
     assert record.levelname == "WARNING"
     assert "requires fastapi[opentelemetry]" in record.message
 
