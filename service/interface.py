@@ -19,8 +19,6 @@ CALLER_ERRORS = (errors.Unauthorized, errors.Forbidden)
 REQUEST_ERRORS = (
     *CALLER_ERRORS,
     errors.BadRequest,
-    errors.Unauthorized,
-    errors.Forbidden,
     errors.UnknownTranslation,
     errors.BodyTimeout,
     errors.BodyTooLarge,

@@ -1,12 +1,12 @@
 import struct
 import subprocess
 import sys
-import zlib
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile_files import png
 from PIL import Image, ImageCms
 from reading_memory import growth_of_reading, growth_of_reading_all
 
@@ -33,19 +33,6 @@ def file_of(image, format="PNG", **options):
 
 def read(image, format="PNG", **options):
     return decode(file_of(image, format, **options), MAX_PIXELS)
-
-
-def png(width, height, depth=8, colour=0, rows=b"", **chunks):
-    """A PNG by hand, so that its header may lie."""
-
-    def chunk(name, data):
-        body = name.encode() + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    more = b"".join(chunk(name, data) for name, data in chunks.items())
-    pixels = chunk("IDAT", zlib.compress(rows))
-    return b"\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + more + pixels + chunk("IEND", b"")
 
 
 @pytest.fixture
