@@ -22,6 +22,7 @@ from service import (
 from service.access import KEY_DOCUMENTATION
 from service.admission import Admission
 from service.batching import Inference
+from service.body_memory import BodyMemory
 from service.catalogue import Catalogue
 from service.documentation import install_documentation
 from service.engine import Engine
@@ -79,7 +80,7 @@ def create_app(settings: ServiceSettings, catalogue: Catalogue | None = None) ->
         redoc_url=None,
     )
     app.state.metrics = metrics  # whoever listens serves it, on a port of its own
-    app.add_middleware(Envelope, metrics=metrics)
+    app.add_middleware(Envelope, metrics=metrics, memory=BodyMemory(settings.max_held_bytes))
     install_problems(app)
     install_documentation(app)
     for router in _ROUTERS:

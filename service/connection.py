@@ -1,29 +1,40 @@
-"""A connection that nobody can keep open, or fill, with the head of a request that never ends.
+"""A connection that nobody can keep open, or fill, without sending or reading anything.
 
-uvicorn limits neither its time nor its length, and keeps all of it in memory.
+uvicorn limits neither time nor length of a request's head, and waits for ever for a client to read
+its answer; both it keeps in memory.
 """
 
 from asyncio import TimerHandle, Transport
 from typing import Any, Literal
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from service.plain_parser import PlainParser, plain_head
 from service.problems import problem
 
 _HEAD_BYTES = 64 * 1024  # beyond the piece in which it ends; browsers and proxies stay below 16 KiB
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, with a limit of time and of length on the head of each request."""
+    """uvicorn's, with limits on the head of each request and on the reading of its answer."""
+
+    parser: PlainParser
 
     head_seconds = 10.0
     """Time in which a head must have arrived."""
+    unread_seconds = 60.0
+    """Time in which a client must have read something of what waits for it."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - uvicorn's
         super().__init__(*arguments, **named)
         self._in_head = False
         self._head_bytes = 0
         self._alarm: TimerHandle | None = None
+        self._unread_bytes = 0
+        self._look: TimerHandle | None = None
+        self._answered: RequestResponseCycle | None = None
+        self._parse_anew()
 
     def connection_made(self, transport: Transport) -> None:
         """Begin to wait for the first head; uvicorn itself sees to the time between two."""
@@ -33,6 +44,10 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
         self._forget_head()
+        self._stop_looking()
+        if self._answered:  # uvicorn tells the latest one, which may only be waiting for its turn
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -52,7 +67,50 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Let the application have the request; the time of a body is its own business."""
         self._forget_head()
-        super().on_headers_complete()
+        if not self.parser.is_offered_more:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Let the application know, unless the request begins again."""
+        if not self.parser.is_offered_more:
+            super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Begin to look whether the client reads what waits for it."""
+        super().pause_writing()
+        self._look_again()
+
+    def resume_writing(self) -> None:
+        """Look no more: it has read nearly all."""
+        self._stop_looking()
+        super().resume_writing()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _parse_anew(self) -> None:
+        self.parser = PlainParser(self, self._begin_again)
+
+    def _begin_again(self, rest: bytes) -> None:
+        head = plain_head(self.parser.get_method(), self.url, self.headers)
+        self._parse_anew()
+        self.parser.feed_data(head + rest)
+
+    def _look_again(self) -> None:
+        self._unread_bytes = self.transport.get_write_buffer_size()
+        self._look = self.loop.call_later(self.unread_seconds, self._check_reading)
+
+    def _check_reading(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unread_bytes:
+            self._look_again()
+        else:
+            self.transport.abort()  # closing would wait for it to read the rest
+
+    def _stop_looking(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
     def _await_head(self) -> None:
         if self._alarm is None:
@@ -78,9 +136,10 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def connection(head_seconds: float) -> type[Connection]:
-    """Make the class of connections with this limit; uvicorn wants a class."""
-    return type("Connection", (Connection,), {"head_seconds": head_seconds})
+def connection(head_seconds: float, unread_seconds: float) -> type[Connection]:
+    """Make the class of connections with these limits; uvicorn wants a class."""
+    limits = {"head_seconds": head_seconds, "unread_seconds": unread_seconds}
+    return type("Connection", (Connection,), limits)
 
 
 def _as_bytes(status: int, body: bytes) -> bytes:

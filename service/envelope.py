@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
+from service.body_memory import BodyMemory
 from service.errors import Draining, InternalError, ProblemError
 from service.incoming import IncomingBody
 from service.metrics import Metrics
@@ -32,9 +33,10 @@ class Envelope:
     A plain ASGI middleware: Starlette's base class for them would cost milliseconds.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, memory: BodyMemory) -> None:
         self.app = app
         self._metrics = metrics
+        self._memory = memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -45,12 +47,13 @@ class Envelope:
         bind_contextvars(request_id=record.request_id)  # in each line that this request logs
         scope.setdefault("state", {}).update(request_id=record.request_id, record=record)
         record.trace_id = trace_id()
-        body = IncomingBody(scope, receive)
+        body = IncomingBody(scope, receive, self._memory)
         outgoing = OutgoingAnswer(record, body, send)
         self._metrics.begin()
         try:
             await self._answer(scope, record, body, outgoing)
         finally:
+            body.release()
             record.route = getattr(scope.get("route"), "path", "")
             record.bytes_in = body.received
             record.seconds = record.seconds or perf_counter() - record.began

@@ -17,6 +17,7 @@
     ├── InternalError         500  a bug, or a model that failed
     └── the client can mend it by coming again later
         ├── QueueFull             429  more is asked for than can be done
+        ├── MemoryFull            429  more bytes arrive at a time than are kept
         ├── RateLimited           429  one caller asks for more than its share
         ├── Draining              503  the service is about to stop
         └── DeadlineExceeded      504  it would have taken too long
@@ -180,6 +181,21 @@ class QueueFull(ProblemError):
     def __init__(self, waiting: int, retry_after_seconds: int) -> None:
         super().__init__(f"{waiting} are waiting; come again in {retry_after_seconds} seconds")
         self.retry_after_seconds = retry_after_seconds
+
+
+class MemoryFull(ProblemError):
+    """More bytes arrive at a time than are kept."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "memory-full"
+    title = "The service has as many bytes of pictures as it keeps"
+    retry_after_seconds = 1
+
+    def __init__(self, allowed: int) -> None:
+        super().__init__(
+            f"bodies of requests may have {allowed:,} bytes, all together; come again in "
+            f"{self.retry_after_seconds} second, or send less at a time"
+        )
 
 
 class RateLimited(ProblemError):

@@ -24,6 +24,7 @@ REQUEST_ERRORS = (
     errors.BodyTooLarge,
     errors.UnsupportedBody,
     errors.QueueFull,
+    errors.MemoryFull,
     errors.RateLimited,
     errors.Draining,
 )

@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
                 log_config=None,
                 access_log=False,  # the envelope writes a line for each request
                 server_header=False,
-                http=connection(settings.read_timeout_seconds),
+                http=connection(settings.read_timeout_seconds, settings.write_timeout_seconds),
                 ws="none",
             ),
             lambda: app.state.service.workshop.admission.close(),

@@ -74,6 +74,9 @@ class ServiceSettings(BaseSettings):
     many as a body with one."""
     max_batch_files: PositiveInt = 32
     """Pictures in one body for /v1/batch."""
+    max_held_bytes: PositiveInt = 512 * 1024 * 1024
+    """Bytes of all request bodies that are in memory at a time, being read or waiting for their
+    turn; 429 for more."""
     max_pixels: Pixels = 50_000_000
     """Largest picture that is decoded, in pixels."""
     max_edge: PositiveInt = 1024
@@ -103,6 +106,8 @@ class ServiceSettings(BaseSettings):
     """Time from the end of a request's body to its answer; 504 after that."""
     read_timeout_seconds: PositiveFloat = 10.0
     """Time in which a request's head must have arrived, and then its body."""
+    write_timeout_seconds: PositiveFloat = 60.0
+    """Time in which a client must read something of its answer; else the connection is closed."""
     watch: bool = True
     """Take over models that appear, change or go while the service runs; --no-watch does not."""
     grace_seconds: PositiveFloat = 30.0
@@ -143,6 +148,16 @@ class ServiceSettings(BaseSettings):
                     f"number {number} of --api-keys is no SHA-256 digest: 64 hexadecimal digits, "
                     "made with `printf %s KEY | sha256sum`"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _a_body_fits_into_memory(self) -> "ServiceSettings":
+        largest = max(self.max_body_bytes, self.max_batch_bytes)
+        if self.max_held_bytes < largest:
+            raise ValueError(
+                f"--max-held-bytes is {self.max_held_bytes:,}, and a body may have {largest:,} "
+                "bytes by --max-body-bytes and --max-batch-bytes; it must be at least as many"
+            )
         return self
 
     @model_validator(mode="after")

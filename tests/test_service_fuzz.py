@@ -1,8 +1,11 @@
 """Nonsense over a real socket: what no client library would send."""
 
 import json
+import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
+from time import sleep
 
 import pytest
 from fake_models import write_models
@@ -33,7 +36,8 @@ from benchmarks.load_service import serving
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     models = write_models(tmp_path_factory.mktemp("models"))
-    flags = ["--read-timeout-seconds", "0.5", "--max-body-bytes", "1000000"]
+    flags = ["--read-timeout-seconds", "0.5", "--write-timeout-seconds", "1"]
+    flags += ["--max-body-bytes", "1000000"]
     with serving(models, flags) as service:
         yield service
         assert_unharmed(service)
@@ -192,6 +196,78 @@ def test_a_client_learns_that_its_head_took_too_long(service):
 
     assert reply.status == 408
     assert json.loads(reply.body)["code"] == "head-timeout"
+
+
+OFFER = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk")
+
+
+def test_a_picture_that_comes_with_an_offer_of_http2_is_translated(service):
+    """As each first request of Java's client does."""
+    plain, offered = posted(PNG), posted(PNG, *OFFER)
+
+    replies, closed = talk(service.port, offered + offered + plain, least=3)
+
+    assert [reply.status for reply in replies] == [200] * 3
+    assert len({reply.body for reply in replies}) == 1
+    assert not closed
+
+
+@pytest.mark.parametrize("upgrade", [b"h2c", b"websocket", b"a, b"])
+@pytest.mark.parametrize("piece", [1, 7, 200])
+def test_an_offer_that_comes_in_pieces_costs_nothing_of_the_picture(service, upgrade, piece):
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(PNG), PNG)
+    head = posted(
+        b"", b"Transfer-Encoding: chunked", b"Upgrade: " + upgrade, b"Connection: upgrade"
+    )
+    data = head.replace(b"Content-Length: 0\r\n", b"") + chunks
+
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(data), piece):
+            connection.send(data[at : at + piece])
+        assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def test_whoever_asks_to_close_and_for_more_gets_an_answer_and_the_end(service):
+    [reply], closed = talk(service.port, posted(PNG, b"Connection: close, Upgrade", OFFER[1]))
+
+    assert reply.status == 200
+    assert closed
+
+
+def test_who_never_reads_its_answers_is_not_waited_for(service):
+    before = open_sockets(service)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", service.port))
+        connection.settimeout(10)
+        with suppress(ConnectionError):
+            connection.sendall((GET.replace(b"livez", b"openapi.json") + b"\r\n") * 1000)
+        # The client itself learns nothing of it before it reads.
+        ended = any(open_sockets(service) <= before or sleep(0.05) for _ in range(200))
+
+    assert ended
+
+
+def open_sockets(service):
+    return service.processes()[0].num_fds()
+
+
+def test_who_reads_slowly_gets_everything(service):
+    asked = 100
+    got = b""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        connection.connect(("127.0.0.1", service.port))
+        connection.sendall((GET.replace(b"livez", b"openapi.json") + b"\r\n") * asked)
+        for _ in range(60):  # longer, all in all, than a silent reader is waited for
+            sleep(0.025)
+            got += connection.recv(1 << 16)
+        connection.settimeout(5)
+        while got.count(b"HTTP/1.1 200") < asked and (part := connection.recv(1 << 20)):
+            got += part
+
+    assert got.count(b"HTTP/1.1 200") == asked
 
 
 FORMS = {
