@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable
 
 from httptools import HttpParserUpgrade, HttpRequestParser
 
-_OF_AN_UPGRADE = {b"upgrade", b"http2-settings"}
-
 
 class PlainParser(HttpRequestParser):
     """httptools' parser, which begins a request again without its offer."""
@@ -50,11 +48,5 @@ class PlainParser(HttpRequestParser):
 
 def plain_head(method: bytes, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Write the head of a request as it would be without an offer."""
-    lines = [b"%s %s HTTP/1.1" % (method, url)]
-    for name, value in headers:
-        if name == b"connection":
-            words = [word.strip() for word in value.split(b",")]
-            value = b", ".join(word for word in words if word.lower() not in _OF_AN_UPGRADE)
-        if name not in _OF_AN_UPGRADE:
-            lines.append(b"%s: %s" % (name, value))
-    return b"\r\n".join([*lines, b"", b""])
+    lines = [b"%s: %s" % header for header in headers if header[0] != b"upgrade"]
+    return b"\r\n".join([b"%s %s HTTP/1.1" % (method, url), *lines, b"", b""])

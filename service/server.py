@@ -61,7 +61,6 @@ class Server(uvicorn.Server):
         if left:
             self.finished = False
             logger.error("requests that were not finished in time: %d", len(left))
-            for task in left:
-                task.cancel()  # which answers it with 503
-        # For what else is on its way in or out.
+        # For what else is on its way in or out; what is left then, uvicorn cancels, which answers
+        # it with 503.
         self.config.timeout_graceful_shutdown = max(1, int(end - monotonic()))

@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from time import sleep
+from unittest.mock import Mock
 
 import pytest
 from fake_models import write_models
@@ -31,6 +32,7 @@ from raw_http import check, talk
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 
 from benchmarks.load_service import serving
+from service.connection import Connection
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +193,16 @@ def test_a_head_without_end_is_not_waited_for(service, data, status):
     assert not replies or replies[-1].status == status
 
 
+def test_heads_of_one_connection_do_not_add_up(service):
+    filling = b"A: " + b"a" * 10_000 + b"\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        for _ in range(20):
+            for half in (GET + filling[:5000], filling[5000:]):
+                connection.sendall(half)
+                sleep(0.01)  # so that they come as two
+            assert b"HTTP/1.1 200" in connection.recv(1 << 16)
+
+
 def test_a_client_learns_that_its_head_took_too_long(service):
     [reply] = talk(service.port, GET, least=2).replies
 
@@ -251,6 +263,23 @@ def test_who_never_reads_its_answers_is_not_waited_for(service):
 
 def open_sockets(service):
     return service.processes()[0].num_fds()
+
+
+def test_only_who_reads_nothing_is_cut_off():
+    looks = []
+    connection = Connection.__new__(Connection)  # without a server
+    connection.flow, connection.transport = Mock(), Mock()
+    connection.loop = Mock(call_later=lambda _, look: looks.append(look))
+
+    connection.transport.get_write_buffer_size.return_value = 900
+    connection.pause_writing()
+    for size in (800, 700):
+        connection.transport.get_write_buffer_size.return_value = size
+        looks.pop()()
+    assert not connection.transport.abort.called
+
+    looks.pop()()
+    assert connection.transport.abort.called
 
 
 def test_who_reads_slowly_gets_everything(service):

@@ -168,6 +168,14 @@ def test_a_picture_whose_process_is_killed_is_read_by_another(new_decoders):
         assert result.result().size == (40, 30)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="psutil tells limits on Linux only")
+def test_a_crash_leaves_no_picture_on_the_disk(new_decoders):
+    with closing(IsolatedReader(1, 10, 100)):
+        [process] = new_decoders()
+
+        assert psutil.Process(process.pid).rlimit(psutil.RLIMIT_CORE) == (0, 0)
+
+
 def test_the_death_of_idle_processes_costs_no_picture(new_decoders):
     with closing(IsolatedReader(2, 60, MEGABYTES)) as reader:
         for process in new_decoders():
