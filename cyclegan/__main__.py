@@ -17,11 +17,14 @@ Translate pictures between two domains that nobody has paired.
   draw-data       draw two folders of landscapes, summer and winter, to try things out
   export          write a run's generators as ONNX models
   import-weights  make an ONNX model of a generator that the paper's authors published
+  evaluate        measure an exported model on held-out pictures
   translate       translate pictures and folders with an exported model
   serve           serve exported models over HTTP
 
 cyclegan VERB --help tells what a verb takes.
 """
+
+_ROOMS = ("cyclegan", "evaluation", "training", "service")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error.filename} may not be read; give the right to, or another path\n")
         return 2
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in ("cyclegan", "training", "service"):
+        if error.name is None or error.name.split(".")[0] in _ROOMS:
             raise
         sys.stderr.write(f"this verb needs {error.name}; see the extras in pyproject.toml\n")
         return 2
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _configure_logging() -> None:
     # Libraries tell much at INFO: the exporter names every node that it merges.
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    for package in ("cyclegan", "training", "service"):
+    for package in _ROOMS:
         logging.getLogger(package).setLevel(logging.INFO)
 
 
@@ -74,6 +77,8 @@ def _run(words: list[str]) -> int:
             from cyclegan.export_command import run
         case "import-weights":
             from cyclegan.import_command import run
+        case "evaluate":
+            from evaluation.evaluate_command import run
         case "translate":
             from service.translate_command import run
         case "serve":

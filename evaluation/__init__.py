@@ -1,0 +1,1 @@
+"""How good an exported model is, by a protocol that others can repeat."""

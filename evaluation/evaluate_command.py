@@ -1,0 +1,79 @@
+"""The verb `cyclegan evaluate`."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from rich.console import Console
+
+from cyclegan.atomic_file import write_atomically
+from cyclegan.command_line import parse
+from cyclegan.errors import UsageError
+from evaluation.evaluation import evaluate
+from evaluation.evaluation_table import markdown, table
+from evaluation.exported_pair import ExportedPair
+from evaluation.gallery import gallery
+from evaluation.inception import find_inception
+from evaluation.picture_sets import PictureSets
+from evaluation.sliced_wasserstein import COARSEST
+from training.samples import png
+
+logger = logging.getLogger(__name__)
+
+_COMMAND = "cyclegan evaluate"
+
+
+class EvaluateSettings(BaseModel):
+    """Measure an exported model on held-out pictures, and say by which protocol.
+
+    No number speaks alone: distances to the target domain stand beside those of its own test
+    pictures and of untranslated ones, and what a translation keeps beside what it changes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    model: Path
+    """Folder of an exported model, with a2b.onnx and b2a.onnx."""
+    data: Path
+    """Folder with trainA, trainB, testA and testB: those of the training, and held-out ones."""
+    out: Path
+    """Folder for evaluation.json, evaluation.md and a grid of pictures for each direction."""
+    side: Annotated[int, Field(ge=2 * COARSEST, multiple_of=COARSEST)] = 256
+    """Pixels a side to which all pictures are resized."""
+    most: PositiveInt | None = None
+    """Pictures of each folder, spread over it; all if not given. Fewer make every number worse."""
+    inception: Path | None = None
+    """File of Inception's weights for FID and KID; downloaded once if not given."""
+    no_inception: bool = False
+    """Leave FID and KID out, and download nothing."""
+    seed: int = 0
+    """Of the patches that are compared and of the classifier."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Evaluate a model; 0 when it is done."""
+    settings = parse(EvaluateSettings, arguments, _COMMAND)
+    model = ExportedPair(settings.model)
+    sets = PictureSets.read(settings.data, model.names, settings.side, settings.most)
+    inception = None if settings.no_inception else find_inception(settings.inception)
+    evaluation, made = evaluate(model, sets, inception, settings.seed, logger.info)
+    Console(highlight=False).print(table(evaluation))
+    a, b = model.names
+    contents = {
+        "evaluation.json": (evaluation.model_dump_json(indent=2) + "\n").encode(),
+        "evaluation.md": markdown(evaluation).encode(),
+        f"{a}2{b}.png": png(gallery(sets.a.test, made.b).permute(1, 2, 0).numpy()),
+        f"{b}2{a}.png": png(gallery(sets.b.test, made.a).permute(1, 2, 0).numpy()),
+    }
+    try:
+        settings.out.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            write_atomically(settings.out / name, content)
+    except OSError as error:
+        raise UsageError(
+            f"{settings.out} could not be written to ({error.strerror}); give another --out"
+        ) from None
+    logger.info("written to %s: %s", settings.out, ", ".join(contents))
+    return 0

@@ -1,0 +1,74 @@
+"""An evaluation as a table, for the console and in Markdown."""
+
+from rich import box
+from rich.table import Table
+
+from evaluation.measures import Distance, Evaluation, Measures
+
+
+def table(evaluation: Evaluation) -> Table:
+    """Lay out the measures for a console, a column for each translation."""
+    result = Table(
+        box=box.SIMPLE, show_edge=False, pad_edge=False, caption=_caption(evaluation),
+        caption_justify="left",
+    )  # fmt: skip
+    head, *rows = _rows(evaluation)
+    for place, name in enumerate(head):
+        result.add_column(name, justify="right" if place else "left")
+    for row in rows:
+        result.add_row(*row)
+    return result
+
+
+def markdown(evaluation: Evaluation) -> str:
+    """Write the measures as a page."""
+    head, *rows = _rows(evaluation)
+    lines = [head, ["---"] * len(head), *rows]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"# Evaluation\n\n{body}\n\n{_caption(evaluation)}\n"
+
+
+def _rows(evaluation: Evaluation) -> list[list[str]]:
+    columns = [_cells(measures) for measures in evaluation.measures]
+    head = ["", *(measures.translation for measures in evaluation.measures)]
+    return [head, *([name, *(column[name] for column in columns)] for name in columns[0])]
+
+
+def _cells(measures: Measures) -> dict[str, str]:
+    cells = {
+        f"sliced Wasserstein, {side} px": _distance(distance, ".1f")
+        for side, distance in measures.sliced_wasserstein.items()
+    }
+    cells["FID"] = _distance(measures.fid, ".1f")
+    cells["KID × 100"] = _distance(measures.kid, ".2f", 100)
+    cells["taken for the target"] = (
+        f"{measures.domain_score:.2f} ({measures.domain_score_untranslated:.2f} untranslated, "
+        f"{measures.domain_score_real:.2f} real)"
+    )
+    cells["edges kept"] = f"{measures.edge_correlation:.2f}"
+    cells["error there and back"] = f"{measures.cycle_error:.3f}"
+    cells["light and dark inverted"] = f"{measures.inversion_rate:.0%}"
+    cells["diversity"] = f"{measures.diversity:.2f}"
+    cells["pictures"] = f"{measures.pictures}"
+    return cells
+
+
+def _distance(distance: Distance | None, form: str, times: float = 1) -> str:
+    if distance is None:
+        return "not measured"
+    made, floor, nothing = (
+        format(times * value, form)
+        for value in (distance.translated, distance.floor, distance.untranslated)
+    )
+    return f"{made} ({floor} to {nothing}): excess {distance.excess:.2f}"
+
+
+def _caption(evaluation: Evaluation) -> str:
+    protocol = evaluation.protocol
+    counts = ", ".join(f"{n} of {name}" for name, n in protocol.reference_pictures.items())
+    return (
+        f"Distances are to real training pictures of the target ({counts}); in brackets those of "
+        "its own test pictures and of the untranslated ones, and excess is where between these the "
+        f"translated ones are: 0 is real, 1 nothing done. Pictures of {protocol.side} px "
+        f"({protocol.resize}), seed {protocol.seed}, {protocol.engine}."
+    )

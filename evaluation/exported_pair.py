@@ -1,0 +1,60 @@
+"""Both exported generators of a model, run as the service would run them."""
+
+from pathlib import Path
+
+import onnxruntime as ort
+import torch
+
+from cyclegan.contract import FILE_AB, FILE_BA, INPUT, OUTPUT, ModelCard
+from cyclegan.errors import ModelError
+from evaluation.picture_sets import Pictures
+
+
+class ExportedPair:
+    """`a2b.onnx` and `b2a.onnx` of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load both.
+
+        Raises:
+            ModelError: One is missing, damaged, or they are not of the same two domains.
+        """
+        self._ab, self.card = _load(folder / FILE_AB)
+        self._ba, back = _load(folder / FILE_BA)
+        if (self.card.source, self.card.target) != (back.target, back.source):
+            raise ModelError(
+                f"{folder} has {self.card.translation} and {back.translation}; expected a "
+                "translation and its way back"
+            )
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Of domain A and B."""
+        return self.card.source, self.card.target
+
+    def to_b(self, pictures: Pictures) -> Pictures:
+        """Translate pictures of A, one after the other."""
+        return _translated(self._ab, pictures)
+
+    def to_a(self, pictures: Pictures) -> Pictures:
+        """Translate pictures of B, one after the other."""
+        return _translated(self._ba, pictures)
+
+
+def _load(file: Path) -> tuple[ort.InferenceSession, ModelCard]:
+    if not file.is_file():
+        raise ModelError(f"{file} is not there; expected a folder that `cyclegan export` wrote")
+    try:
+        session = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime names no class of its own
+        raise ModelError(f"{file} cannot be loaded ({error}); export the model again") from error
+    metadata = session.get_modelmeta().custom_metadata_map
+    return session, ModelCard.from_metadata(metadata, str(file))
+
+
+def _translated(session: ort.InferenceSession, pictures: Pictures) -> Pictures:
+    results = [
+        torch.from_numpy(session.run([OUTPUT], {INPUT: picture[None].numpy()})[0])
+        for picture in pictures.permute(0, 2, 3, 1).contiguous()
+    ]
+    return torch.cat(results).permute(0, 3, 1, 2)

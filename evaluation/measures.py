@@ -1,0 +1,85 @@
+"""What is measured of one translation, and by which protocol."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Distance(BaseModel):
+    """A distance to the target domain, which means something only beside the other two."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    translated: float
+    """Of the translated test pictures to the real training pictures of the target."""
+    floor: float
+    """Of the target's own test pictures to them: nothing is expected to be nearer."""
+    untranslated: float
+    """Of the source's test pictures to them: what it is to do nothing."""
+
+    @property
+    def excess(self) -> float:
+        """(translated - floor) / (untranslated - floor): 0 is perfect, 1 is nothing done.
+
+        Where source and target are as good as alike on a scale, it is noise.
+        """
+        return (self.translated - self.floor) / max(self.untranslated - self.floor, 1e-8)
+
+
+class Measures(BaseModel):
+    """Of the translation of one domain into the other, on held-out pictures."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    translation: str
+    pictures: int
+    """Translated: the test pictures of the source."""
+    sliced_wasserstein: dict[int, Distance]
+    """By the side of a level of the pyramid in pixels, the finest first."""
+    fid: Distance | None
+    """None where the weights of Inception were not to be had."""
+    kid: Distance | None
+    domain_score: float
+    """Share of the translations that a classifier takes for the target."""
+    domain_score_untranslated: float
+    """Share of the untranslated pictures that it takes for the target: its mistakes."""
+    domain_score_real: float
+    """Share of the target's real test pictures that it takes for the target: its accuracy."""
+    edge_correlation: float
+    cycle_error: float
+    """Mean absolute difference after there and back, in [-1, 1]."""
+    inversion_rate: float
+    diversity: float
+
+    @property
+    def relative_domain_score(self) -> float:
+        """The domain score as a share of that of real pictures."""
+        return self.domain_score / max(self.domain_score_real, 1e-8)
+
+
+class Protocol(BaseModel):
+    """What another needs to know to get the same numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    model: str
+    """What the card says of the weights' origin."""
+    steps: int
+    side: int
+    """Pixels to which every picture was resized."""
+    resize: str = "bicubic with antialiasing (Pillow), squashed to a square"
+    files: str = "compared as bytes, never encoded in between"
+    reference: str = "real training pictures of the target"
+    reference_pictures: dict[str, int]
+    """By domain: how many there are."""
+    seed: int
+    engine: str
+    versions: dict[str, str]
+
+
+class Evaluation(BaseModel):
+    """Everything that was measured of a model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    protocol: Protocol
+    measures: list[Measures]
+    """Of A to B, and of B to A."""

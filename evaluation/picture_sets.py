@@ -1,0 +1,78 @@
+"""The pictures that a model is measured by: those it was trained on, and held-out ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from cyclegan.errors import DataError
+from training.folders import find_folders
+from training.pictures import picture_files, read_resized
+
+Pictures = UInt8[Tensor, "n 3 side side"]
+
+LEAST = 2
+"""Pictures in a folder: spreads and distances need more than one."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One of the two domains."""
+
+    name: str
+    train: Pictures
+    """Seen by the training, for what a measure needs to know of the domain."""
+    test: Pictures
+    """Held out: these are translated, and compared with."""
+
+
+@dataclass(frozen=True)
+class PictureSets:
+    """Both domains, squares of one size."""
+
+    a: Domain
+    b: Domain
+
+    @classmethod
+    def read(cls, data: Path, names: tuple[str, str], side: int, most: int | None) -> "PictureSets":
+        """Read the folder of a data set.
+
+        Args:
+            data: With trainA, trainB, testA and testB.
+            names: Of domain A and B.
+            side: To which pictures are resized, squashed, as in training.
+            most: Pictures of each folder, spread over it; all if not given.
+
+        Raises:
+            DataError: A folder is missing or has too few pictures, or one cannot be read.
+        """
+        folders = find_folders(data)
+        if folders.test_a is None or folders.test_b is None:
+            raise DataError(
+                f"{data} has no testA and testB; a model is measured by pictures that its training "
+                "has not seen: move some of each domain there, and train without them"
+            )
+        a, b = names
+        return cls(
+            Domain(a, _read(folders.train_a, side, most), _read(folders.test_a, side, most)),
+            Domain(b, _read(folders.train_b, side, most), _read(folders.test_b, side, most)),
+        )
+
+
+def _read(folder: Path, side: int, most: int | None) -> Pictures:
+    files = _spread(picture_files(folder), most)
+    if len(files) < LEAST:
+        raise DataError(
+            f"{folder} has {len(files)} picture; expected {LEAST} at least, better 100 and more"
+        )
+    pictures = np.stack([read_resized(file, side) for file in files])
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2)
+
+
+def _spread(files: Sequence[Path], most: int | None) -> list[Path]:
+    count = min(most or len(files), len(files))
+    return [files[i * len(files) // count] for i in range(count)]

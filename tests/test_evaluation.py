@@ -1,0 +1,394 @@
+"""What `cyclegan evaluate` measures, against formulas written here and cases with known answers."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import draw_pictures
+from fake_models import write_inverting
+from PIL import Image
+from scipy import linalg, ndimage
+from torch import nn
+
+from cyclegan.__main__ import main
+from cyclegan.contract import FILE_AB, FILE_BA
+from cyclegan.errors import DataError, ModelError, UsageError
+from evaluation import content, sliced_wasserstein
+from evaluation.domain_classifier import DomainClassifier
+from evaluation.exported_pair import ExportedPair
+from evaluation.feature_distances import feature_distance
+from evaluation.inception import Inception, find_inception
+from evaluation.measures import Distance
+from evaluation.picture_sets import PictureSets
+from training.landscapes import draw_dataset
+
+
+def noise(count, side=32, low=0, high=256):
+    return torch.randint(low, high, (count, 3, side, side), dtype=torch.uint8)
+
+
+@pytest.fixture
+def few_patches(monkeypatch):
+    monkeypatch.setattr(sliced_wasserstein, "PATCHES", 2000)
+
+
+# Sliced Wasserstein distance
+
+
+def test_a_pyramid_adds_up_to_its_image():
+    image = torch.rand(2, 3, 64, 64)
+
+    levels = sliced_wasserstein.laplacian_pyramid(image)
+
+    assert [level.shape[-1] for level in levels] == sliced_wasserstein.sides(64) == [64, 32, 16]
+    again = levels[-1]
+    for level in reversed(levels[:-1]):
+        again = level + sliced_wasserstein._enlarged(again)
+    torch.testing.assert_close(again, image)
+
+
+def test_a_pyramid_is_that_of_the_papers_authors():
+    """Theirs convolves with SciPy, mirroring at the edges."""
+    image = torch.rand(1, 3, 32, 32)
+    row = np.array([1, 4, 6, 4, 1]) / 16
+    kernel = np.outer(row, row)[None, None]
+    array = image.numpy()
+    smaller = ndimage.convolve(array, kernel, mode="mirror")[:, :, ::2, ::2]
+    spread = np.zeros_like(array)
+    spread[:, :, ::2, ::2] = smaller
+    finest = array - ndimage.convolve(spread, kernel * 4, mode="mirror")
+
+    levels = sliced_wasserstein.laplacian_pyramid(image)
+
+    np.testing.assert_allclose(levels[0], finest, atol=1e-6)
+    np.testing.assert_allclose(levels[1], smaller, atol=1e-6)
+
+
+def test_a_patch_is_a_square_of_a_picture():
+    image = torch.arange(3 * 9 * 8).view(3, 9, 8).float()
+    windows = {
+        tuple(image[:, row : row + 7, column : column + 7].flatten().tolist())
+        for row in range(3)
+        for column in range(2)
+    }
+
+    drawn = sliced_wasserstein._drawn(image, 200, torch.Generator().manual_seed(0))
+
+    assert {tuple(patch.tolist()) for patch in drawn} == windows
+
+
+def test_the_distance_of_one_dimension_is_that_of_the_sorted_numbers(monkeypatch):
+    """Along one direction it is the earth mover's distance, which is known."""
+    monkeypatch.setattr(sliced_wasserstein, "DIRECTIONS", 128)
+    one, other = torch.tensor([[0.0], [1.0], [5.0]]), torch.tensor([[6.0], [1.0], [2.0]])
+
+    distance = sliced_wasserstein._distance(one, other, torch.Generator().manual_seed(0))
+
+    # In one dimension every direction is 1 or -1.
+    assert distance == pytest.approx((1 + 1 + 1) / 3)
+
+
+@pytest.mark.usefixtures("few_patches")
+def test_the_same_patches_are_nearer_than_others_and_numbers_of_pictures_may_differ():
+    smooth = torch.nn.functional.interpolate(noise(6, 8).float(), 32, mode="bicubic")
+    smooth = smooth.clamp(0, 255).byte()
+
+    same = sliced_wasserstein.sliced_wasserstein(noise(10), noise(7), seed=0)
+    other = sliced_wasserstein.sliced_wasserstein(noise(10), smooth, seed=0)
+
+    assert len(same) == len(other) == 2
+    assert same[0] < other[0] / 2
+
+
+@pytest.mark.usefixtures("few_patches")
+def test_a_seed_gives_the_same_distance_again():
+    one, other = noise(4), noise(4)
+
+    first, second, third = (
+        sliced_wasserstein.sliced_wasserstein(one, other, seed) for seed in (0, 0, 1)
+    )
+
+    assert first == second != third
+
+
+def test_an_excess_is_where_between_floor_and_nothing_done_it_lies():
+    assert Distance(translated=3, floor=1, untranslated=5).excess == 0.5
+    assert Distance(translated=1, floor=1, untranslated=5).excess == 0
+    assert Distance(translated=5, floor=1, untranslated=5).excess == 1
+
+
+# FID and KID
+
+
+def test_fid_is_the_formula():
+    real, other = torch.randn(50, 5), 2 * torch.randn(40, 5) + 1
+    mean = (real.mean(0) - other.mean(0)).numpy()
+    one, two = np.cov(real.numpy().T), np.cov(other.numpy().T)
+    expected = mean @ mean + np.trace(one + two - 2 * linalg.sqrtm(one @ two).real)
+
+    assert feature_distance(real, other, seed=0).fid == pytest.approx(expected, rel=1e-3)
+
+
+def test_kid_is_the_formula():
+    """With as many pictures in both sets each subset is the whole set."""
+    real, other = torch.randn(30, 4).double(), torch.randn(30, 4).double() + 1
+    one, two, cross = (
+        (x @ y.T / 4 + 1) ** 3 for x, y in ((real, real), (other, other), (real, other))
+    )
+    off = 30 * 29
+    expected = (one.sum() - one.trace() + two.sum() - two.trace()) / off - 2 * cross.mean()
+
+    kid = feature_distance(real.float(), other.float(), seed=0).kid
+
+    assert kid == pytest.approx(expected.item(), rel=1e-3)
+
+
+class _Trap:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_weights_that_would_execute_code_are_refused(tmp_path, capsys):
+    file = tmp_path / "weights.pth"
+    torch.save({"Mixed_7c.branch_pool.conv.weight": _Trap()}, file)
+
+    with pytest.raises(UsageError, match="cannot be read as weights"):
+        find_inception(file)
+
+    assert "executed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [{"a": torch.zeros(1)}, [1, 2]])
+def test_other_weights_are_refused(tmp_path, content):
+    file = tmp_path / "weights.pth"
+    torch.save(content, file)
+
+    with pytest.raises(UsageError, match="has other weights; expected the file of https"):
+        find_inception(file)
+
+
+def test_inceptions_weights_are_taken_from_a_file(tmp_path, monkeypatch):
+    from torch_fidelity import feature_extractor_inceptionv3 as library
+
+    untrained = {}
+    with monkeypatch.context() as patch:
+        # What it would have loaded is what it began with.
+        patch.setattr(library, "load_state_dict_from_url", lambda *_, **__: {})
+        patch.setattr(nn.Module, "load_state_dict", lambda *_, **__: None)
+        network = library.FeatureExtractorInceptionV3("inception", ["2048"])
+    untrained = network.state_dict()
+    file = tmp_path / "weights.pth"
+    torch.save(untrained, file)
+
+    inception = Inception(file)
+
+    pictures = noise(2, 64)
+    with torch.inference_mode():
+        features = inception(pictures)
+        torch.testing.assert_close(features, network(pictures)[0])
+    assert features.shape == (2, inception.num_features)
+
+
+def test_without_weights_and_without_a_way_to_them_it_goes_on(monkeypatch, tmp_path, caplog):
+    def offline(*_):
+        raise OSError("no route")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+
+    assert find_inception(None) is None
+    assert "FID and KID are left out" in caplog.text
+    assert "--inception" in caplog.text
+
+
+# What is kept
+
+
+def test_edges_are_kept_by_a_tint_and_by_a_negative_and_not_by_another_picture():
+    picture = noise(3)
+
+    assert content.edge_correlation(picture, 255 - picture) == pytest.approx(1, abs=1e-5)
+    assert content.edge_correlation(picture, picture // 2) > 0.98
+    assert abs(content.edge_correlation(picture, noise(3))) < 0.1
+    assert content.edge_correlation(picture, torch.full_like(picture, 7)) == 0
+
+
+def test_an_edge_correlation_is_that_of_scipys_sobel():
+    one, other = noise(1), noise(1)
+
+    def edges(picture):
+        weights = np.array([0.299, 0.587, 0.114])[:, None, None]
+        grey = (picture[0].numpy() / 127.5 * weights).sum(0)
+        strength = np.hypot(ndimage.sobel(grey, 0), ndimage.sobel(grey, 1))
+        return strength[1:-1, 1:-1].ravel()
+
+    expected = np.corrcoef(edges(one), edges(other))[0, 1]
+
+    assert content.edge_correlation(one, other) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_cycle_error_is_the_mean_difference_of_signed_pixels():
+    picture = noise(2, low=0, high=200)
+
+    assert content.cycle_error(picture, picture) == 0
+    assert content.cycle_error(picture, picture + 51) == pytest.approx(0.4, abs=1e-5)
+
+
+def test_the_inversion_rate_counts_negatives():
+    picture = noise(4)
+    half = picture.clone()
+    half[:1] = 255 - half[:1]
+
+    assert content.inversion_rate(picture, picture) == 0
+    assert content.inversion_rate(picture, half) == 0.25
+    assert content.inversion_rate(picture, 255 - picture) == 1
+
+
+def test_pictures_that_are_all_alike_have_no_diversity():
+    real = noise(5)
+
+    assert content.diversity(real, real) == pytest.approx(1)
+    assert content.diversity(real[:1].repeat(5, 1, 1, 1), real) < 1e-6
+
+
+# The classifier
+
+
+def test_a_classifier_tells_two_domains_apart_and_pictures_of_none_by_what_they_look_like():
+    dark, light = noise(20, high=150), noise(20, low=100)
+
+    judge = DomainClassifier.train(dark, light, seed=0, steps=30)
+
+    assert judge.share_of_b(noise(20, low=100)) == 1
+    assert judge.share_of_b(noise(20, high=150)) == 0
+
+
+def test_a_classifier_is_the_same_for_the_same_seed():
+    a, b = noise(6), noise(6)
+
+    one, two = (DomainClassifier.train(a, b, seed=3, steps=2) for _ in range(2))
+
+    for first, second in zip(one._network.parameters(), two._network.parameters(), strict=True):
+        assert torch.equal(first, second)
+
+
+# The command
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    draw_dataset(folder, side=32, train=6, test=5, seed=0)
+    return folder
+
+
+@pytest.fixture
+def inverting(tmp_path):
+    """There and back it is exact, and it keeps every edge."""
+    folder = tmp_path / "inverting"
+    folder.mkdir()
+    write_inverting(folder / FILE_AB, "summer", "winter")
+    write_inverting(folder / FILE_BA, "winter", "summer")
+    return folder
+
+
+@pytest.mark.usefixtures("few_patches")
+def test_a_model_is_measured_and_what_was_found_is_written(
+    tmp_path, data, inverting, monkeypatch, capsys
+):
+    train = DomainClassifier.train
+    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
+    out = tmp_path / "out"
+
+    words = f"--model {inverting} --data {data} --out {out} --side 32 --no-inception"
+    assert main(["evaluate", *words.split()]) == 0
+
+    found = json.loads((out / "evaluation.json").read_text())
+    there, back = found["measures"]
+    assert [there["translation"], back["translation"]] == ["summer2winter", "winter2summer"]
+    assert there["pictures"] == back["pictures"] == 5
+    assert there["edge_correlation"] == pytest.approx(1, abs=1e-5)
+    assert there["cycle_error"] == 0
+    assert there["inversion_rate"] == 1
+    assert there["fid"] is None
+    assert list(there["sliced_wasserstein"]) == ["32", "16"]
+    assert found["protocol"]["reference_pictures"] == {"summer": 6, "winter": 6}
+    assert "| FID | not measured | not measured |" in (out / "evaluation.md").read_text()
+    assert "error there and back" in capsys.readouterr().out
+    with Image.open(out / "summer2winter.png") as grid:
+        assert grid.size == (10 * 34 + 2, 34 + 2)
+
+
+@pytest.mark.usefixtures("few_patches")
+def test_what_is_measured_is_of_the_right_direction(tmp_path, data, monkeypatch):
+    """One way it does nothing, the other way it is a negative."""
+    from evaluation.evaluation import evaluate
+
+    train = DomainClassifier.train
+    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
+
+    class Lopsided:
+        names = ("summer", "winter")
+        card = ExportedPair(_inverting_in(tmp_path)).card
+
+        def to_b(self, pictures):
+            return pictures
+
+        def to_a(self, pictures):
+            return 255 - pictures
+
+    sets = PictureSets.read(data, ("summer", "winter"), 32, None)
+    found, made = evaluate(Lopsided(), sets, None, 0, lambda _: None)
+
+    to_winter, to_summer = found.measures
+    assert (to_winter.inversion_rate, to_summer.inversion_rate) == (0, 1)
+    for distance in to_winter.sliced_wasserstein.values():
+        assert distance.excess == pytest.approx(1)
+    assert to_winter.domain_score == to_winter.domain_score_untranslated
+    assert torch.equal(made.b, sets.a.test)
+    assert to_winter.diversity != to_summer.diversity
+
+
+def _inverting_in(tmp_path):
+    folder = tmp_path / "any"
+    folder.mkdir()
+    write_inverting(folder / FILE_AB, "summer", "winter")
+    write_inverting(folder / FILE_BA, "winter", "summer")
+    return folder
+
+
+def test_a_model_without_its_way_back_is_refused(tmp_path, inverting):
+    (inverting / FILE_BA).unlink()
+    with pytest.raises(ModelError, match=r"b2a\.onnx is not there"):
+        ExportedPair(inverting)
+
+    write_inverting(inverting / FILE_BA, "photo", "summer")
+    with pytest.raises(ModelError, match="expected a translation and its way back"):
+        ExportedPair(inverting)
+
+    (inverting / FILE_BA).write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        ExportedPair(inverting)
+
+
+def test_data_without_held_out_pictures_is_refused(tmp_path):
+    for part in ("trainA", "trainB"):
+        draw_pictures(tmp_path / part, 2)
+
+    with pytest.raises(DataError, match="has no testA and testB"):
+        PictureSets.read(tmp_path, ("a", "b"), 32, None)
+
+
+def test_one_picture_is_too_few(tmp_path):
+    for part, count in (("trainA", 2), ("trainB", 2), ("testA", 1), ("testB", 2)):
+        draw_pictures(tmp_path / part, count)
+
+    with pytest.raises(DataError, match="testA has 1 picture; expected 2 at least"):
+        PictureSets.read(tmp_path, ("a", "b"), 32, None)
+
+
+def test_some_pictures_of_each_folder_can_be_enough(data):
+    sets = PictureSets.read(data, ("a", "b"), 32, most=3)
+
+    assert [len(each) for each in (sets.a.train, sets.b.test)] == [3, 3]
