@@ -39,6 +39,9 @@ class ModelList(BaseModel):
     """All translations on offer."""
 
     models: list[ModelDescription]
+    broken: list[str] = []
+    """Folders whose model cannot be loaded, so that a former one serves or none; the service's log
+    says why."""
 
 
 class EngineDescription(BaseModel):
@@ -85,7 +88,8 @@ async def front_page() -> RedirectResponse:
 async def models(state: State, caller: Caller) -> ModelList:
     """List what can be translated, by which models, and where these come from."""
     catalogue = state.catalogue
-    return ModelList(models=[_describe(each, catalogue) for each in catalogue.translators])
+    described = [_describe(each, catalogue) for each in catalogue.translators]
+    return ModelList(models=described, broken=list(catalogue.broken))
 
 
 @router.get(
@@ -101,7 +105,8 @@ async def models_of(name: str, state: State, caller: Caller) -> ModelList:
         if name not in catalogue.models:
             raise
         found = catalogue.models[name].translators
-    return ModelList(models=[_describe(each, catalogue) for each in found])
+    broken = [each for each in catalogue.broken if each == name]
+    return ModelList(models=[_describe(each, catalogue) for each in found], broken=broken)
 
 
 @router.get("/info", responses=problem_documentation(*CALLER_ERRORS))

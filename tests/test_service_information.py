@@ -10,6 +10,8 @@ from fake_models import write_models, write_pooling
 from starlette.testclient import TestClient
 
 from service.app import create_app
+from service.catalogue import Catalogue
+from service.engine import Engine
 from service.settings import ServiceSettings
 
 
@@ -281,3 +283,14 @@ def test_the_schema_tells_how_a_key_is_sent_where_one_is_needed(models):
             assert client.request(method, path).status_code == 401, path
         for path in ("/livez", "/readyz", "/health", "/healthz", "/v2/health/ready", "/docs"):
             assert client.get(path).status_code == 200, path
+
+
+def test_models_that_cannot_be_loaded_are_named(models):
+    loaded = Catalogue.load(models, Engine("cpu", 1))
+    catalogue = Catalogue(loaded.models.values(), broken=("seasons", "torn"))
+    settings = ServiceSettings(models=models, watch=False)
+
+    with TestClient(create_app(settings, catalogue)) as client:
+        assert client.get("/v1/models").json()["broken"] == ["seasons", "torn"]
+        assert client.get("/v1/models/seasons").json()["broken"] == ["seasons"]
+        assert client.get("/v1/models/summer2winter").json()["broken"] == []
