@@ -3,7 +3,6 @@
 from importlib.metadata import version
 
 from fastapi import APIRouter
-from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from cyclegan.contract import TrainingFacts
@@ -76,12 +75,6 @@ class Information(BaseModel):
     engines: list[EngineDescription]
     limits: Limits
     translations: list[str]
-
-
-@router.get("/", include_in_schema=False)
-async def front_page() -> RedirectResponse:
-    """Lead to the documentation, until there is a page."""
-    return RedirectResponse("/docs")
 
 
 @router.get("/v1/models", responses=problem_documentation(*CALLER_ERRORS))
