@@ -50,7 +50,8 @@ def _demo(once: bool) -> int:
         _say(f"took {time.monotonic() - begin:.0f} s; look at {PICTURE}")
         if once:
             return 0
-        _say(f"the service is at {url} until Ctrl-C, with its documentation; in another terminal:")
+        _say(f"open {url} in a browser, and drop a picture there; until Ctrl-C it is also")
+        _say("a service for programs. In another terminal:")
         held_out = next(iter(sorted((DATA / "testA").iterdir())))
         _say(f"  curl --data-binary @{held_out} -H 'Content-Type: image/png' \\")
         _say(f"    {url}/v1/translate/summer2winter -o translated.jpg")

@@ -27,6 +27,7 @@ from service.catalogue import Catalogue
 from service.documentation import install_documentation
 from service.engine import Engine
 from service.envelope import Envelope
+from service.front_page import install_front_page
 from service.isolation import IsolatedReader
 from service.live_models import LiveModels
 from service.metrics import Metrics
@@ -83,6 +84,7 @@ def create_app(settings: ServiceSettings, catalogue: Catalogue | None = None) ->
     app.add_middleware(Envelope, metrics=metrics, memory=BodyMemory(settings.max_held_bytes))
     install_problems(app)
     install_documentation(app)
+    install_front_page(app)
     for router in _ROUTERS:
         app.include_router(router, dependencies=KEY_DOCUMENTATION if settings.api_keys else ())
     for router in _OPEN_ROUTERS:

@@ -3,7 +3,6 @@
 from importlib.metadata import version
 
 from fastapi import APIRouter
-from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from cyclegan.contract import TrainingFacts
@@ -39,6 +38,9 @@ class ModelList(BaseModel):
     """All translations on offer."""
 
     models: list[ModelDescription]
+    broken: list[str] = []
+    """Folders whose model cannot be loaded, so that a former one serves or none; the service's log
+    says why."""
 
 
 class EngineDescription(BaseModel):
@@ -75,17 +77,12 @@ class Information(BaseModel):
     translations: list[str]
 
 
-@router.get("/", include_in_schema=False)
-async def front_page() -> RedirectResponse:
-    """Lead to the documentation, until there is a page."""
-    return RedirectResponse("/docs")
-
-
 @router.get("/v1/models", responses=problem_documentation(*CALLER_ERRORS))
 async def models(state: State, caller: Caller) -> ModelList:
     """List what can be translated, by which models, and where these come from."""
     catalogue = state.catalogue
-    return ModelList(models=[_describe(each, catalogue) for each in catalogue.translators])
+    described = [_describe(each, catalogue) for each in catalogue.translators]
+    return ModelList(models=described, broken=list(catalogue.broken))
 
 
 @router.get(
@@ -101,7 +98,8 @@ async def models_of(name: str, state: State, caller: Caller) -> ModelList:
         if name not in catalogue.models:
             raise
         found = catalogue.models[name].translators
-    return ModelList(models=[_describe(each, catalogue) for each in found])
+    broken = [each for each in catalogue.broken if each == name]
+    return ModelList(models=[_describe(each, catalogue) for each in found], broken=broken)
 
 
 @router.get("/info", responses=problem_documentation(*CALLER_ERRORS))

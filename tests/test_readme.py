@@ -74,7 +74,8 @@ def wait_until_ready(server):
 
 def test_every_file_that_the_readme_names_is_there():
     named = re.findall(r"`((?:\w+/)+[\w.-]+\.(?:py|md|yml))`", README)
-    pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)|<img src=\"(.*?)\"", README)
+    pictures = [linked or shown for linked, shown in pictures]
 
     assert named
     assert pictures

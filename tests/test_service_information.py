@@ -10,6 +10,8 @@ from fake_models import write_models, write_pooling
 from starlette.testclient import TestClient
 
 from service.app import create_app
+from service.catalogue import Catalogue
+from service.engine import Engine
 from service.settings import ServiceSettings
 
 
@@ -177,8 +179,36 @@ def test_kserve_finds_errors_where_it_looks_for_them(client):
     assert problem["error"] == problem["detail"]
 
 
-def test_the_front_page_leads_to_the_documentation(client):
-    assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+def test_the_front_page_and_all_that_it_consists_of_come_from_the_service(client):
+    page = client.get("/")
+
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    links = re.findall(r'(?:src|href)="(.*?)"', page.text)
+    assert "page/page.js" in links
+    for link in links:
+        assert not re.match(r"\w*:?//|/", link)  # relative, for a proxy with a path of its own
+        assert client.get(f"/{link}").status_code == 200
+
+
+def test_the_front_page_may_run_its_own_scripts_and_nothing_else(client):
+    policy = client.get("/").headers["content-security-policy"]
+
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert "<script>" not in client.get("/").text
+
+
+def test_each_script_of_the_page_is_asked_for_at_once_and_not_by_another_script(client):
+    scripts = {path.name for path in (Path(__file__).parents[1] / "service" / "page").glob("*.js")}
+
+    linked = set(re.findall(r'"page/(\w+\.js)"', client.get("/").text))
+    assert linked == scripts
+
+
+def test_only_files_of_the_page_can_be_had(client):
+    for path in ("../app.py", "%2e%2e/app.py", "..%2fapp.py", "nothing.js", ""):
+        assert client.get(f"/page/{path}").status_code == 404, path
 
 
 def test_the_documentation_comes_from_nowhere_else(client):
@@ -281,3 +311,14 @@ def test_the_schema_tells_how_a_key_is_sent_where_one_is_needed(models):
             assert client.request(method, path).status_code == 401, path
         for path in ("/livez", "/readyz", "/health", "/healthz", "/v2/health/ready", "/docs"):
             assert client.get(path).status_code == 200, path
+
+
+def test_models_that_cannot_be_loaded_are_named(models):
+    loaded = Catalogue.load(models, Engine("cpu", 1))
+    catalogue = Catalogue(loaded.models.values(), broken=("seasons", "torn"))
+    settings = ServiceSettings(models=models, watch=False)
+
+    with TestClient(create_app(settings, catalogue)) as client:
+        assert client.get("/v1/models").json()["broken"] == ["seasons", "torn"]
+        assert client.get("/v1/models/seasons").json()["broken"] == ["seasons"]
+        assert client.get("/v1/models/summer2winter").json()["broken"] == []
