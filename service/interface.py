@@ -25,6 +25,7 @@ REQUEST_ERRORS = (
     errors.UnsupportedBody,
     errors.QueueFull,
     errors.RateLimited,
+    errors.NoModel,
     errors.Draining,
 )
 """What a route may answer of a request that brings pictures."""

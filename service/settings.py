@@ -105,6 +105,8 @@ class ServiceSettings(BaseSettings):
     """Time in which a request's head must have arrived, and then its body."""
     watch: bool = True
     """Take over models that appear, change or go while the service runs; --no-watch does not."""
+    wait_for_models: bool = False
+    """Start though there is no model yet, and be ready (/readyz) once one is there."""
     grace_seconds: PositiveFloat = 30.0
     """Time that the service has to finish what it has begun, once SIGTERM or Ctrl-C ends it."""
     drain_seconds: NonNegativeFloat = 0.0
@@ -143,6 +145,12 @@ class ServiceSettings(BaseSettings):
                     f"number {number} of --api-keys is no SHA-256 digest: 64 hexadecimal digits, "
                     "made with `printf %s KEY | sha256sum`"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _waiting_watches(self) -> "ServiceSettings":
+        if self.wait_for_models and not self.watch:
+            raise ValueError("--wait-for-models looks for them; leave out --no-watch")
         return self
 
     @model_validator(mode="after")
