@@ -5,7 +5,10 @@ RUN := .venv/bin/
 # Stands for "every dependency is installed"; made anew when the pins change.
 INSTALLED := .venv/installed
 
-.PHONY: demo test test-long check pins clean
+PIN := $(UV) pip compile --universal --generate-hashes --no-emit-index-url --quiet
+PIN_PART := $(PIN) --no-annotate --constraint requirements.txt
+
+.PHONY: demo test test-long test-container check pins clean
 
 demo: $(INSTALLED)
 	$(RUN)python demo.py $(if $(ONCE),--once)
@@ -17,6 +20,10 @@ test: $(INSTALLED)
 test-long: $(INSTALLED)
 	$(RUN)pytest -m long
 
+# Builds the service's image and runs it; needs an engine (docker info) and docker compose.
+test-container: $(INSTALLED)
+	$(RUN)pytest -m container -s
+
 check: $(INSTALLED)
 	$(RUN)ruff format --check
 	$(RUN)ruff check
@@ -25,8 +32,14 @@ check: $(INSTALLED)
 
 # After a change of dependencies in pyproject.toml.
 pins: $(INSTALLED)
-	$(UV) pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \
-		--quiet --output-file requirements.txt
+	$(PIN) pyproject.toml --all-extras --output-file requirements.txt
+	# Parts of the same for the images, of which each carries only what it runs.
+	$(PIN_PART) pyproject.toml --extra training --output-file deploy/requirements/training.txt
+	$(PIN_PART) pyproject.toml --extra service --output-file deploy/requirements/gpu.txt
+	$(PIN_PART) pyproject.toml --extra service --extra cuda --output-file deploy/requirements/cuda.txt
+	$(PIN_PART) pyproject.toml --extra service --extra openvino \
+		--override deploy/requirements/without-gpu.in --output-file deploy/requirements/cpu.txt
+	$(PIN_PART) deploy/requirements/build.in --output-file deploy/requirements/build.txt
 
 $(INSTALLED): requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python >= 3.11 is needed')"

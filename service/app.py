@@ -138,12 +138,12 @@ def load_catalogue(settings: ServiceSettings) -> Catalogue:
     """Load the models that the settings name, with the engine that they choose.
 
     Raises:
-        ModelError: There is no model, or one is damaged.
+        ModelError: There is no model and none is waited for, or one is damaged.
         UsageError: The provider is not there, or does not compute in this precision.
     """
     threads = settings.threads or available_cores()
     engine = Engine.choose(settings.provider, threads, settings.precision)
-    return Catalogue.load(settings.models, engine)
+    return Catalogue.load(settings.models, engine, may_be_empty=settings.wait_for_models)
 
 
 def _batching(settings: ServiceSettings) -> tuple[int, int]:

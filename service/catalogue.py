@@ -1,5 +1,6 @@
 """The models of a folder, by the names of their translations."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from pathlib import Path
 from cyclegan.contract import FILE_AB, FILE_BA
 from cyclegan.errors import ModelError
 from service.engine import Engine
-from service.errors import UnknownTranslation
+from service.errors import NoModel, UnknownTranslation
 from service.translator import Translator
+
+logger = logging.getLogger(__name__)
 
 _WAY_OUT = (
     "make one with `cyclegan export` or `cyclegan import-weights`: "
@@ -66,19 +69,24 @@ class Catalogue:
     name; `NAME:summer2winter` always means the one of models/NAME.
     """
 
-    def __init__(self, models: Iterable[Model], broken: Iterable[str] = ()) -> None:
+    def __init__(
+        self, models: Iterable[Model], broken: Iterable[str] = (), engine: Engine | None = None
+    ) -> None:
         """Put models together.
 
         Args:
             models: In the order of their names.
             broken: Names of subfolders whose files cannot be loaded; a model of that name is what
                 was there before.
+            engine: Loads what comes later; that of the models if not given, of which there must be
+                one then.
         """
         self.models = {model.name: model for model in models}
         self.broken = tuple(broken)
         self.translators = tuple(
             translator for model in self.models.values() for translator in model.translators
         )
+        self.engine = engine or self.translators[0].engine
         self._by_name: dict[str, Translator] = {}
         for translator in self.translators:
             self._by_name.setdefault(translator.card.translation, translator)
@@ -87,21 +95,25 @@ class Catalogue:
             )
 
     @classmethod
-    def load(cls, folder: Path, engine: Engine) -> "Catalogue":
+    def load(cls, folder: Path, engine: Engine, may_be_empty: bool = False) -> "Catalogue":
         """Load all models of a folder, each in its own subfolder, in the order of their names.
 
         Raises:
-            ModelError: There is no folder, no model in it, or one is damaged.
+            ModelError: There is no folder, no model in it (unless it may be empty), or one is
+                damaged.
         """
         if not folder.is_dir():
             raise ModelError(f"there is no folder {folder} with models; {_WAY_OUT}")
         found = find_models(folder)
-        if not found:
+        if not found and not may_be_empty:
             raise ModelError(f"there is no model in {folder}; {_WAY_OUT}")
-        return cls(
+        if not found:
+            logger.warning("there is no model in %s yet, so it is waited for; %s", folder, _WAY_OUT)
+        models = (
             Model(name, signature, load_model(folder / name, engine))
             for name, signature in found.items()
         )
+        return cls(models, engine=engine)
 
     @property
     def translations(self) -> list[str]:
@@ -113,7 +125,10 @@ class Catalogue:
 
         Raises:
             UnknownTranslation: Nothing is called so.
+            NoModel: There is nothing at all yet.
         """
+        if not self.translators:
+            raise NoModel
         try:
             return self._by_name[name]
         except KeyError:

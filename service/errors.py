@@ -19,6 +19,7 @@
         ├── QueueFull             429  more is asked for than can be done
         ├── MemoryFull            429  more bytes arrive at a time than are kept
         ├── RateLimited           429  one caller asks for more than its share
+        ├── NoModel               503  there is no model yet
         ├── Draining              503  the service is about to stop
         └── DeadlineExceeded      504  it would have taken too long
 
@@ -210,6 +211,18 @@ class RateLimited(ProblemError):
             f"a caller may ask for {limit}; come again in {retry_after_seconds} seconds"
         )
         self.retry_after_seconds = retry_after_seconds
+
+
+class NoModel(ProblemError):
+    """The service runs, but nobody has given it a model yet."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "no-model"
+    title = "There is no model yet"
+    retry_after_seconds = 5
+
+    def __init__(self) -> None:
+        super().__init__("the folder of models is empty; what is put there is served in seconds")
 
 
 class Draining(ProblemError):

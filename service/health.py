@@ -9,7 +9,7 @@ from typing import Literal
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from service.errors import Draining
+from service.errors import Draining, NoModel
 from service.problems import problem_documentation
 from service.state import State
 
@@ -28,13 +28,17 @@ class Ready(BaseModel):
     status: Literal["ready"] = "ready"
 
 
-async def _refuse_when_draining(state: State) -> None:
+async def _refuse_when_not_ready(state: State) -> None:
     if state.workshop.admission.closed:
         raise Draining
+    if not state.catalogue.translators:
+        raise NoModel
 
 
-ONLY_WHEN_READY = Depends(_refuse_when_draining)
-"""Dependency of what another instance should be asked for while this one stops."""
+ONLY_WHEN_READY = Depends(_refuse_when_not_ready)
+"""Dependency of what another instance should be asked for while this one stops or has no model."""
+NOT_READY = (Draining, NoModel)
+"""What it may answer."""
 
 
 @router.get("/livez")
@@ -44,8 +48,8 @@ async def livez() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", responses=problem_documentation(Draining), dependencies=[ONLY_WHEN_READY])
-@router.get("/health", responses=problem_documentation(Draining), dependencies=[ONLY_WHEN_READY])
+@router.get("/readyz", responses=problem_documentation(*NOT_READY), dependencies=[ONLY_WHEN_READY])
+@router.get("/health", responses=problem_documentation(*NOT_READY), dependencies=[ONLY_WHEN_READY])
 async def readyz() -> Ready:
     """Say that the models are loaded and warm, and that the service is not about to stop."""
     return Ready()

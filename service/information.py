@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from cyclegan.contract import TrainingFacts
 from service.access import Caller
 from service.catalogue import Catalogue
-from service.errors import UnknownTranslation
+from service.errors import NoModel, UnknownTranslation
 from service.interface import CALLER_ERRORS
 from service.problems import other_problems, problem_documentation
 from service.state import State
@@ -87,7 +87,10 @@ async def models(state: State, caller: Caller) -> ModelList:
 
 @router.get(
     "/v1/models/{name}",
-    responses={**problem_documentation(*CALLER_ERRORS, UnknownTranslation), **other_problems()},
+    responses={
+        **problem_documentation(*CALLER_ERRORS, UnknownTranslation, NoModel),
+        **other_problems(),
+    },
 )
 async def models_of(name: str, state: State, caller: Caller) -> ModelList:
     """List one translation, or all that a model offers, by the name of its folder."""

@@ -26,6 +26,7 @@ REQUEST_ERRORS = (
     errors.QueueFull,
     errors.MemoryFull,
     errors.RateLimited,
+    errors.NoModel,
     errors.Draining,
 )
 """What a route may answer of a request that brings pictures."""

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from cyclegan.contract import INPUT, OUTPUT
 from service import dialects
 from service.access import Caller
-from service.errors import Draining, UnknownTranslation
-from service.health import ONLY_WHEN_READY
+from service.errors import NoModel, UnknownTranslation
+from service.health import NOT_READY, ONLY_WHEN_READY
 from service.interface import CALLER_ERRORS
 from service.problems import other_problems, problem_documentation, speaking
 from service.state import State
@@ -74,7 +74,7 @@ async def server_live() -> ServerLive:
 
 
 @health_router.get(
-    "/health/ready", responses=problem_documentation(Draining), dependencies=[ONLY_WHEN_READY]
+    "/health/ready", responses=problem_documentation(*NOT_READY), dependencies=[ONLY_WHEN_READY]
 )
 async def server_ready() -> ServerReady:
     """Say that the models are loaded and warm, and that the service is not about to stop."""
@@ -89,7 +89,10 @@ async def server_metadata(caller: Caller) -> ServerMetadata:
 
 @router.get(
     "/models/{translation}",
-    responses={**problem_documentation(*CALLER_ERRORS, UnknownTranslation), **other_problems()},
+    responses={
+        **problem_documentation(*CALLER_ERRORS, UnknownTranslation, NoModel),
+        **other_problems(),
+    },
 )
 async def model_metadata(translation: str, state: State, caller: Caller) -> ModelMetadata:
     """Say what goes into a model, and what comes out of it."""
@@ -104,7 +107,7 @@ async def model_metadata(translation: str, state: State, caller: Caller) -> Mode
 
 @health_router.get(
     "/models/{translation}/ready",
-    responses={**problem_documentation(UnknownTranslation, Draining), **other_problems()},
+    responses={**problem_documentation(UnknownTranslation, *NOT_READY), **other_problems()},
     dependencies=[ONLY_WHEN_READY],
 )
 async def model_ready(translation: str, state: State) -> ModelReady:

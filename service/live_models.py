@@ -35,7 +35,7 @@ class LiveModels:
             note: Is told of each model that was taken over or taken away, or was refused.
         """
         self._folder = folder
-        self._engine = catalogue.translators[0].engine
+        self._engine = catalogue.engine
         self._note = note
         self._catalogue = catalogue
         self._dealt_with = {name: model.signature for name, model in catalogue.models.items()}
@@ -89,12 +89,13 @@ class LiveModels:
             if model:
                 models.append(model)
         if not models:
-            logger.warning("there is no model in %s any more; the last ones stay", self._folder)
-            return Catalogue(former.values(), broken)
+            if former:
+                logger.warning("there is no model in %s any more; the last ones stay", self._folder)
+            return Catalogue(former.values(), broken, self._engine)
         for name in former.keys() - found.keys():
             logger.info("the model %s is gone", name)
             self._note("taken")
-        return Catalogue(models, broken)
+        return Catalogue(models, broken, self._engine)
 
     def _load_one(self, name: str, signature: Signature) -> Model:
         translators = load_model(self._folder / name, self._engine)

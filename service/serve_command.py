@@ -42,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
         except OSError as error:  # another program was quicker while the models were loaded
             raise UsageError(_why_not(settings.host, settings.port, error)) from None
         url = _url(settings.host, listener.getsockname()[1])
-        logger.info("serving %s on %s", ", ".join(catalogue.translations), url)
+        logger.info("serving %s on %s", ", ".join(catalogue.translations) or "nothing yet", url)
         app = create_app(settings, catalogue)
         server = Server(
             uvicorn.Config(

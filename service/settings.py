@@ -110,6 +110,8 @@ class ServiceSettings(BaseSettings):
     """Time in which a client must read something of its answer; else the connection is closed."""
     watch: bool = True
     """Take over models that appear, change or go while the service runs; --no-watch does not."""
+    wait_for_models: bool = False
+    """Start though there is no model yet, and be ready (/readyz) once one is there."""
     grace_seconds: PositiveFloat = 30.0
     """Time that the service has to finish what it has begun, once SIGTERM or Ctrl-C ends it."""
     drain_seconds: NonNegativeFloat = 0.0
@@ -158,6 +160,12 @@ class ServiceSettings(BaseSettings):
                 f"--max-held-bytes is {self.max_held_bytes:,}, and a body may have {largest:,} "
                 "bytes by --max-body-bytes and --max-batch-bytes; it must be at least as many"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _waiting_watches(self) -> "ServiceSettings":
+        if self.wait_for_models and not self.watch:
+            raise ValueError("--wait-for-models looks for them; leave out --no-watch")
         return self
 
     @model_validator(mode="after")

@@ -289,3 +289,48 @@ def test_without_watching_nothing_changes(folder, monkeypatch):
         time.sleep(0.2)
         assert app.state.service.catalogue is before
         assert post(client).status_code == 200
+
+
+def test_a_service_without_a_model_says_so_until_one_is_put_there(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(live_models, "_SECONDS", 0.02)
+    settings = ServiceSettings(models=tmp_path, threads=1, wait_for_models=True)
+    with TestClient(create_app(settings)) as client:
+        refused = [
+            client.get("/readyz"),
+            client.get("/v2/health/ready"),
+            client.get("/v1/models/summer2winter"),
+            post(client),
+        ]
+        alive, offered = client.get("/livez"), client.get("/v1/models").json()
+        write_inverting(tmp_path / ".new" / FILE_AB)
+        (tmp_path / ".new").rename(tmp_path / "seasons")
+        until(lambda: client.get("/readyz").status_code == 200)
+        translated = post(client)
+
+    assert [(each.status_code, each.json()["code"]) for each in refused] == [(503, "no-model")] * 4
+    assert refused[0].headers["retry-after"] == "5"
+    assert str(tmp_path) not in refused[0].text
+    assert alive.status_code == 200
+    assert offered == {"models": []}
+    np.testing.assert_array_equal(pixels_of(translated), INVERTED)
+    assert f"there is no model in {tmp_path} yet" in caplog.text
+    assert "any more" not in caplog.text
+
+
+def test_a_first_model_that_is_broken_is_reported_and_waited_for(tmp_path, caplog):
+    live = LiveModels(tmp_path, Catalogue.load(tmp_path, Engine("cpu", 1), may_be_empty=True))
+    (tmp_path / "seasons").mkdir()
+    (tmp_path / "seasons" / FILE_AB).write_bytes(b"nonsense")
+
+    broken = settled(live)
+
+    assert (broken.translators, broken.broken) == ((), ("seasons",))
+    assert "seasons" in caplog.text
+    assert "any more" not in caplog.text
+    write_inverting(tmp_path / "seasons" / FILE_AB)
+    np.testing.assert_array_equal(result(settled(live)), INVERTED)
+
+
+def test_who_waits_for_models_has_to_look_for_them():
+    with pytest.raises(ValueError, match="leave out --no-watch"):
+        ServiceSettings(wait_for_models=True, watch=False)
