@@ -92,7 +92,7 @@ def test_the_authors_file_becomes_a_model(tmp_path, words, file, translation):
     ("words", "message"),
     [
         (["export", "--run", "nowhere", "--out", "m"], "nowhere holds no latest.pt"),
-        (["export", "--run", "nowhere"], "give --out models/NAME, or --reference-weights DIR"),
+        (["export", "--run", "nowhere"], "give --out models/NAME, --triton DIR or --reference"),
         (["import-weights", "no.pth", "--out", "m", "--names", "a,b"], "no.pth does not exist"),
         (["import-weights", "no.pth", "--out", "m"], "--names is missing"),
         (["translat"], "cyclegan has no verb 'translat'; see cyclegan --help"),
