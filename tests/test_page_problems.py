@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from fake_models import write_models
+from live_server import running, url_in_line
 from page_visit import SECONDS, as_file, encoded, give, noise, saved, shown, visiting
 from playwright.sync_api import expect
 
@@ -200,18 +201,19 @@ def test_a_key_that_is_no_longer_taken_is_asked_for_again_and_the_picture_stays(
         assert saved(page)[0] == "garden-winter.png"
 
 
-def test_where_there_is_no_model_the_page_says_how_to_get_one(browser, url):
-    # The service does not start without a model; another version of it might.
-    none = json.dumps({"models": [], "broken": []})
-    context = browser.new_context()
-    page = context.new_page()
-    page.route("**/v1/models", lambda route: route.fulfill(body=none))
-    page.goto(url)
+def test_where_there_is_no_model_the_page_says_how_to_get_one(browser, tmp_path):
+    with running("--models", f"{tmp_path}", "--wait-for-models") as process:
+        url = url_in_line(process, begin="serving")
+        with visiting(browser, url) as page:
+            expect(shown(page, "#empty")).to_contain_text("make demo")
+            expect(page.locator("#empty")).to_contain_text("./models")
+            expect(page.locator("#intake")).to_be_hidden()
+            write_models(tmp_path)
+            wait_for(lambda: listed(f"{url}/")["models"])
 
-    expect(shown(page, "#empty")).to_contain_text("make demo")
-    expect(page.locator("#empty")).to_contain_text("./models")
-    expect(page.locator("#intake")).to_be_hidden()
-    context.close()
+            page.reload()
+
+            shown(page, "#intake")
 
 
 def test_a_new_model_and_a_broken_one_are_seen_after_a_reload(browser, tmp_path):
