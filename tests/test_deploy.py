@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,15 @@ def test_the_pins_of_an_image_are_those_of_the_project(file):
 @pytest.mark.parametrize("engine", ["cpu", "gpu", "cuda"])
 def test_the_service_needs_no_pytorch(engine):
     assert not re.search(r"^torch", (REQUIREMENTS / f"{engine}.txt").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("room", ["service", "training"])
+def test_an_image_is_built_of_every_package_that_the_wheel_names(room):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lines = (ROOT / room / "Dockerfile").read_text().splitlines()
+    let_in = (ROOT / ".dockerignore").read_text().splitlines()
+
+    for package in project["tool"]["setuptools"]["packages"]:
+        top = package.split(".")[0]
+        assert f"COPY {top}/ {top}/" in lines
+        assert f"!{top}" in let_in
