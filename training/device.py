@@ -39,6 +39,34 @@ def _of_this_rank(name: str) -> torch.device:
     return torch.device(name, local_rank())
 
 
+def prepare_device(device: torch.device, precision: Literal["fp32", "bf16"]) -> None:
+    """Let a device compute as fast as it can, and make sure that it can compute so.
+
+    On CUDA, cuDNN looks for the fastest convolutions at the first step; those of float32 use TF32,
+    which is PyTorch's own default.
+
+    Raises:
+        UsageError: The device has no bfloat16.
+    """
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+    if precision == "bf16" and not _has_bf16(device):
+        raise UsageError(
+            f"--precision is bf16, which {device} does not have; leave it out for fp32, which "
+            "every device has"
+        )
+
+
+def _has_bf16(device: torch.device) -> bool:
+    match device.type:
+        case "cuda":
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+        case "mps":
+            return torch.backends.mps.is_macos_or_newer(14, 0)
+        case _:
+            return True  # every CPU, if slowly
+
+
 def precision_context(
     precision: Literal["fp32", "bf16"], device: torch.device
 ) -> AbstractContextManager[object]:

@@ -8,9 +8,11 @@ import torch
 
 from cyclegan.errors import UsageError
 from cyclegan.pixels import to_signed
+from training.compile_choice import settled_compilation
 from training.data import UnpairedCrops
-from training.device import choose_device, seed_step
+from training.device import choose_device, prepare_device, seed_step
 from training.doctor import Doctor
+from training.fitting import is_out_of_memory, too_large
 from training.folders import DataFolders, find_folders
 from training.interruption import Interruption
 from training.pictures import picture_files
@@ -42,6 +44,7 @@ def train(settings: TrainSettings) -> TrainState:
             another rank has ended.
     """
     device = choose_device(settings.device)
+    prepare_device(device, settings.precision)
     folders = find_folders(settings.data, settings.domain_a, settings.domain_b)
     files = picture_files(folders.train_a), picture_files(folders.train_b)
     with joined_ranks(device) as ranks:
@@ -61,6 +64,7 @@ def _train(
     ranks.check_alike(facts_of(settings, files, former.facts.steps if former else 0))
     crops = crops_of(files, settings, ranks)
     samples = samples_of(folders, settings)
+    settings = settled_compilation(settings, device, ranks)
     if former is None:
         if ranks.is_first:
             begin(settings)
@@ -78,6 +82,12 @@ def _train(
             f"{settings.run} could not be written to ({error.strerror}); the last checkpoint there "
             "is whole: make room, then run the same command again"
         ) from None
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        del state  # and the frames that hold it: room for trying what fits
+        error.__traceback__ = None
+        raise too_large(settings, device, ranks.count) from None
     check_success(state, settings)
     if ranks.is_first:
         _say_how_it_ended(state.step, whole, settings)

@@ -78,6 +78,9 @@ class TrainSettings(BaseModel):
     """Images that each history buffer keeps; 0 shows the discriminators only new ones."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """fp32 is exact; bf16 computes convolutions in bfloat16, faster where the device has it."""
+    compile: Literal["auto", "on", "off"] = "off"
+    """Compile the networks with torch.compile; auto measures at the start whether that is faster.
+    Where it fails, training says so and goes on without."""
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     """Where to compute; auto takes the first of cuda, mps and cpu that is there."""
     checkpoint_every: PositiveInt = 1000

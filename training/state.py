@@ -19,6 +19,7 @@ from cyclegan.networks import Networks, initialise
 from cyclegan.objectives import Images
 from training.adversarial_settings import Judging
 from training.chart import Chart
+from training.compiled import compile_networks
 from training.device import precision_context
 from training.optimizers import make_optimizer
 from training.ranks import ALONE, Ranks
@@ -90,6 +91,8 @@ class TrainState:
     ) -> "TrainState":
         """Surround `networks` with all that is new when a training begins."""
         networks = networks.to(device)
+        if settings.compile == "on":
+            compile_networks(networks, settings, device)
         networks.gen_ab.recomputes_blocks = settings.recompute_activations
         networks.gen_ba.recomputes_blocks = settings.recompute_activations
         generators = nn.ModuleList((networks.gen_ab, networks.gen_ba))

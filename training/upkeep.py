@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+from training.compiled import uncompiled
 from training.doctor import Doctor
 from training.progress import TrainingBar
 from training.report import Report
@@ -38,6 +39,10 @@ class Upkeep:
 
     def after_step(self, state: TrainState, losses: StepLosses, rate: float) -> None:
         """Do what is due after a step that was taken with the learning rate `rate`."""
+        with uncompiled(self._settings):
+            self._do(state, losses, rate)
+
+    def _do(self, state: TrainState, losses: StepLosses, rate: float) -> None:
         settings, finished = self._settings, state.step == self._last
         self._report.add(losses)
         self._bar.advance(state.step)
