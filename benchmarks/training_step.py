@@ -21,14 +21,13 @@ from benchmarks.variants import (
     Step,
     Variant,
     peak_memory,
-    prepare,
+    settings_for,
     slowest_operators,
     wait_for,
 )
 from cyclegan.command_line import parse, write_json
-from training.device import choose_device
+from training.device import choose_device, prepare_device
 from training.settings import TrainSettings
-from training.train_command import read_settings
 
 _NAIVE = Variant("naive", "fp32")
 _SHOWN_OPERATORS = 12
@@ -86,11 +85,11 @@ def measure(benchmark: StepBenchmark) -> TrainingReport:
         UsageError: The device is not there, the size does not fit the networks, or memory is short.
     """
     device = _device(benchmark)
-    settings = _settings(benchmark)
+    settings = settings_for(benchmark.preset, benchmark.size, benchmark.batch)
     variants = [_NAIVE, *(Variant("ours", p) for p in dict.fromkeys(benchmark.precision))]
     # Memory comes first: later this process itself holds some of the device's.
     memory = _memory(variants, settings, device) if benchmark.memory else {}
-    prepare(device)
+    prepare_device(device, "fp32")
     side = benchmark.matrix or (2048 if device.type == "cpu" else 8192)
     peaks = matrix_peaks(device, side, lambda: wait_for(device))
     steps = {variant.name: variant.step(settings, device) for variant in variants}
@@ -146,19 +145,6 @@ def _device(benchmark: StepBenchmark) -> torch.device:
     if benchmark.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return choose_device(benchmark.device)
-
-
-def _settings(benchmark: StepBenchmark) -> TrainSettings:
-    flags = {
-        "run": "unused",
-        "preset": benchmark.preset,
-        "crop": benchmark.size,
-        "load-size": benchmark.size,
-        "batch": benchmark.batch,
-    }
-    return read_settings(
-        [word for name, value in flags.items() for word in (f"--{name}", f"{value}")]
-    )
 
 
 def _memory(

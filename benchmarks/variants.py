@@ -8,15 +8,34 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmarks.memory import MIB, peak_growth
 from benchmarks.naive_step import NaiveTraining
-from training.device import precision_context
+from training.device import prepare_device
 from training.settings import TrainSettings
 from training.state import TrainState
 from training.step import train_step
+from training.train_command import read_settings
 
 Precision = Literal["fp32", "bf16"]
 Step = Callable[[], object]
 
 _STEPS_TO_THE_PEAK = 2  # Adam's moments are there from the second on
+
+
+def settings_for(preset: str, size: int, batch: int, *, load_size: int = 0) -> TrainSettings:
+    """Make the settings of a run that is never begun.
+
+    Raises:
+        UsageError: The size does not fit the networks.
+    """
+    flags = {
+        "run": "unused",
+        "preset": preset,
+        "crop": size,
+        "load-size": load_size or size,
+        "batch": batch,
+    }
+    return read_settings(
+        [word for name, value in flags.items() for word in (f"--{name}", f"{value}")]
+    )
 
 
 class Variant(NamedTuple):
@@ -43,11 +62,7 @@ class Variant(NamedTuple):
             naive.networks.copy_weights(state.networks)
             return lambda: naive.step(real_a, real_b)
 
-        def ours() -> None:
-            with precision_context(settings.precision, device):
-                train_step(state, real_a, real_b, settings.weights)
-
-        return ours
+        return lambda: train_step(state, real_a, real_b, settings.weights)
 
 
 class Operator(BaseModel):
@@ -63,12 +78,6 @@ class Operator(BaseModel):
     """Of the sum over all operators."""
 
 
-def prepare(device: torch.device) -> None:
-    """Let cuDNN look for the fastest convolutions, as the authors do; for all variants alike."""
-    if device.type == "cuda":
-        torch.backends.cudnn.benchmark = True
-
-
 def wait_for(device: torch.device) -> None:
     """Return when the device has done all that it was told to."""
     if device.type == "cuda":
@@ -80,7 +89,7 @@ def peak_memory(variant: Variant, settings: TrainSettings, device: torch.device)
 
     To be called in a new process.
     """
-    prepare(device)
+    prepare_device(device, settings.precision)
 
     def steps() -> None:
         step = variant.step(settings, device)

@@ -5,12 +5,13 @@ It computes exactly what the authors' implementation does, so that their publish
 biases before instance norm, zero padding in the layers of stride 2, transposed convolutions.
 """
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from cyclegan.norm import Norm, bias_before, norm_layer
 
@@ -50,6 +51,10 @@ class Generator(nn.Module):
     SIZE_MULTIPLE = 4  # two layers of stride 2
     MIN_SIDE = 8  # leaves 2×2 in the middle, the least that reflection can pad by 1
 
+    recomputes_blocks = False
+    """Keep nothing of the residual blocks for the backward pass but their inputs, and compute the
+    rest again: less memory for more time (Chen et al. 2016, arXiv:1604.06174)."""
+
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
@@ -70,9 +75,16 @@ class Generator(nn.Module):
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
         """Translate images; values are in [-1, 1] on both sides, the result is float32."""
-        colours = self.decode(self.transform(self.encode(images)))
+        colours = self.decode(self._transformed(self.encode(images)))
         # In float32 even under autocast: bfloat16 would round to half a level of 255.
         return torch.tanh(colours.float())
+
+    def _transformed(self, features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        if not (self.recomputes_blocks and torch.is_grad_enabled()):
+            return self.transform(features)
+        for block in self.transform:
+            features = cast(Tensor, checkpoint(block, features, use_reentrant=False))
+        return features
 
 
 class ResidualBlock(nn.Module):

@@ -43,8 +43,9 @@ class HistoryBuffer:
         return stored
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next `exchange` depends on."""
-        return {"images": self.images, "random": self._rng.get_state()}
+        """Everything that the next `exchange` depends on, on the CPU."""
+        images = [image.cpu() for image in self.images]
+        return {"images": images, "random": self._rng.get_state()}
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
         """Continue on `device` where `state_dict` was called."""

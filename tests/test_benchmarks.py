@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 
-from benchmarks import engines, inference, training_step
+from benchmarks import engines, inference, loader, scaling, training_memory, training_step
 from benchmarks.clock import Times, measure_alternately
 from benchmarks.engines import export_untrained, open_engine, random_pictures
 from benchmarks.memory import in_new_process, peak_growth
@@ -171,6 +171,56 @@ def test_translating_is_measured_from_words_to_json(tmp_path, capsys, monkeypatc
     assert "tiny" in capsys.readouterr().out
 
 
+def test_crops_are_measured_from_words_to_json(tmp_path, capsys):
+    file = tmp_path / "loader.json"
+    words = "--device cpu --size 32 --preset tiny --pictures 3 --repeats 2 --batch 1 2"
+
+    assert loader.main([*words.split(), "--json", str(file)]) == 0
+
+    report = json.loads(file.read_text())
+    assert [found["batch"] for found in report["batches"]] == [1, 2]
+    for found in report["batches"]:
+        assert found["pictures_per_second"] == pytest.approx(
+            2 * found["batch"] / found["milliseconds"]["median"] * 1000
+        )
+        assert 0 < found["share"] < 1
+    assert "Goal: 500 pictures per second and core" in capsys.readouterr().out
+
+
+def test_memory_is_measured_with_and_without_what_saves_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(training_memory, "in_new_process", in_this_process)
+    file = tmp_path / "memory.json"
+    words = "--device cpu --size 32 --preset tiny --batch 1 2"
+
+    assert training_memory.main([*words.split(), "--json", str(file)]) == 0
+
+    one, two = json.loads(file.read_text())["cases"]
+    assert one["in_parts"] is None
+    assert two["in_parts"] >= 0
+    assert "recomputed" in capsys.readouterr().out
+
+
+def test_ranks_are_measured_from_words_to_json(tmp_path, capsys):
+    file = tmp_path / "scaling.json"
+    words = "--device cpu --size 32 --preset tiny --ranks 2 --steps 2 --repeats 1"
+
+    assert scaling.main([*words.split(), "--json", str(file)]) == 0
+
+    [two] = json.loads(file.read_text())["cases"]
+    assert two["pictures_per_second"] == pytest.approx(2000 / two["milliseconds"]["median"])
+    assert "efficiency" in capsys.readouterr().out
+
+
+def test_the_speed_of_ranks_counts_the_pictures_of_all():
+    times = {1: Times.of([100.0, 100.0]), 4: Times.of([200.0, 100.0])}
+
+    scaled = scaling._scaled(4, times, batch=3, device=CPU)
+
+    assert scaled.pictures_per_second == pytest.approx(3 * 4 / 0.150)
+    assert scaled.speed == pytest.approx((2 + 4) / 2)
+    assert scaled.efficiency == pytest.approx(0.75)
+
+
 @pytest.mark.skipif(not find_spec("openvino"), reason="needs OpenVINO")
 def test_openvino_is_measured_against_onnx_runtime(tmp_path, capsys):
     file = tmp_path / "inference.json"
@@ -193,7 +243,7 @@ def test_what_is_not_measured_is_said(tmp_path, capsys, monkeypatch):
     assert "not all engines: OpenVINO is not installed" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("program", [training_step, inference])
+@pytest.mark.parametrize("program", [training_step, inference, loader, scaling, training_memory])
 @pytest.mark.parametrize(
     ("words", "message"),
     [

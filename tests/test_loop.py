@@ -15,9 +15,10 @@ from PIL import Image
 
 from cyclegan.checkpoint import Checkpoint
 from cyclegan.errors import CheckpointError, DataError, UsageError
-from training import loop
+from training.folders import find_folders
 from training.loop import train
 from training.samples import Samples
+from training.sources import samples_of
 
 
 def change(settings, **changes):
@@ -274,9 +275,8 @@ def test_where_test_pictures_are_samples_show_them(tiny_settings, tmp_path):
     authors = tmp_path / "authors"
     for i, name in enumerate(("trainA", "trainB", "testA", "testB")):
         draw_pictures(authors / name, 2, seed=i)
-    folders = loop.find_folders(authors, None, None)
 
-    samples = loop._samples(folders, tiny_settings)
+    samples = samples_of(find_folders(authors, None, None), tiny_settings)
 
     with Image.open(authors / "testA" / "0.png") as picture:
         expected = torch.tensor(picture.resize((20, 20), Image.Resampling.BICUBIC).getpixel((0, 0)))

@@ -60,15 +60,26 @@ class Domain:
 class UnpairedCrops:
     """Random crops of two domains; `crops[step]` is the batch of that step, always the same.
 
+    With `mine` only these places of each batch are read, as a rank does that others help.
+
     As in the reference, an epoch shows every picture of A once in random order (repeated until the
     larger domain's size is reached), each beside a random picture of B.
     """
 
     def __init__(
-        self, a: Domain, b: Domain, *, crop: int, flip: bool, batch: int, seed: int
+        self,
+        a: Domain,
+        b: Domain,
+        *,
+        crop: int,
+        flip: bool,
+        batch: int,
+        seed: int,
+        mine: Sequence[int] | None = None,
     ) -> None:
         self.a, self.b = a, b
         self.crop, self.flip, self.batch, self.seed = crop, flip, batch, seed
+        self._mine = range(batch) if mine is None else mine
 
     @property
     def steps_per_epoch(self) -> int:
@@ -92,13 +103,17 @@ class UnpairedCrops:
         return max(len(self.a), len(self.b), self.batch)
 
     def _crops(self, domain: Domain, chosen: list[int], rng: np.random.Generator) -> Crops:
-        crops = [self._crop(domain[index], rng) for index in chosen]
+        windows = [self._window(domain.load_size, rng) for _ in chosen]
+        crops = [self._cut(domain[chosen[place]], *windows[place]) for place in self._mine]
         return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
 
-    def _crop(
-        self, picture: UInt8[np.ndarray, "side side 3"], rng: np.random.Generator
+    def _window(self, side: int, rng: np.random.Generator) -> tuple[int, int, bool]:
+        """Draw a crop's top and left, and whether it is mirrored."""
+        top, left = rng.integers(side - self.crop + 1, size=2)
+        return int(top), int(left), self.flip and bool(rng.random() < 0.5)
+
+    def _cut(
+        self, picture: UInt8[np.ndarray, "side side 3"], top: int, left: int, mirrored: bool
     ) -> UInt8[np.ndarray, "crop crop 3"]:
-        top, left = rng.integers(picture.shape[0] - self.crop + 1, size=2)
         cut = picture[top : top + self.crop, left : left + self.crop]
-        mirrored = self.flip and rng.random() < 0.5
         return cut[:, ::-1] if mirrored else cut

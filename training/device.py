@@ -5,25 +5,66 @@ from typing import Literal
 
 import numpy as np
 import torch
+from torch import distributed
 
 from cyclegan.errors import UsageError
+from training.ranks import local_rank
 
 
 def choose_device(wanted: Literal["auto", "cuda", "mps", "cpu"]) -> torch.device:
-    """Take the device that is wanted, or the best that is there.
+    """Take the device that is wanted, or the best that is there; of several GPUs the rank's own.
 
     Raises:
         UsageError: The wanted device is not there.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
-        return torch.device(next((name for name, found in there.items() if found), "cpu"))
+        return _of_this_rank(next((name for name, found in there.items() if found), "cpu"))
     if not there.get(wanted, True):
         raise UsageError(
             f"--device is {wanted!r}, but PyTorch finds no such device here; "
             "give --device cpu, or auto for the best that is there"
         )
-    return torch.device(wanted)
+    return _of_this_rank(wanted)
+
+
+def _of_this_rank(name: str) -> torch.device:
+    if name != "cuda" or not distributed.is_torchelastic_launched():
+        return torch.device(name)
+    if local_rank() >= torch.cuda.device_count():
+        raise UsageError(
+            f"rank {local_rank()} of this machine finds {torch.cuda.device_count()} GPUs; start at "
+            "most as many processes, or give --device cpu"
+        )
+    return torch.device(name, local_rank())
+
+
+def prepare_device(device: torch.device, precision: Literal["fp32", "bf16"]) -> None:
+    """Let a device compute as fast as it can, and make sure that it can compute so.
+
+    On CUDA, cuDNN looks for the fastest convolutions at the first step; those of float32 use TF32,
+    which is PyTorch's own default.
+
+    Raises:
+        UsageError: The device has no bfloat16.
+    """
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+    if precision == "bf16" and not _has_bf16(device):
+        raise UsageError(
+            f"--precision is bf16, which {device} does not have; leave it out for fp32, which "
+            "every device has"
+        )
+
+
+def _has_bf16(device: torch.device) -> bool:
+    match device.type:
+        case "cuda":
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+        case "mps":
+            return torch.backends.mps.is_macos_or_newer(14, 0)
+        case _:
+            return True  # every CPU, if slowly
 
 
 def precision_context(
@@ -35,10 +76,11 @@ def precision_context(
     return torch.autocast(device.type, torch.bfloat16)
 
 
-def seed_step(seed: int, step: int) -> None:
-    """Let whatever a step draws at random follow from the run's seed and the step's number.
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
+    """Let whatever a rank's step draws at random follow from the run's seed and the step's number.
 
     So that a continued run draws what an uninterrupted one does.
     """
-    # One number of 64 bits that no neighbouring seed or step shares.
-    torch.manual_seed(int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]))
+    # One number of 64 bits that no neighbouring seed, step or rank shares.
+    entropy = np.random.SeedSequence([seed, step, rank])
+    torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0]))

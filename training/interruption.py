@@ -2,13 +2,17 @@
 
 import os
 import signal
+import time
 from types import FrameType
 
 
 class Interruption:
-    """While entered, notes the first signal in `requested`; a second one ends the program."""
+    """While entered, notes the first signal in `requested`; a later one ends the program."""
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SAME_SECONDS = 1.0
+    """Within this a second signal is the first: Ctrl-C reaches a rank from the terminal, and again
+    from `torchrun`."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -25,7 +29,9 @@ class Interruption:
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
         if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
+            if time.monotonic() - self._first > self.SAME_SECONDS:
+                raise KeyboardInterrupt
+            return
+        self.requested, self._first = True, time.monotonic()
         # Not `print`: a signal may come in the middle of one.
         os.write(2, b"\nstopping after this step, and saving; once more ends at once\n")

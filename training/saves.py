@@ -23,23 +23,28 @@ MOST_ROLLBACKS = 3
 
 
 def save(state: TrainState, settings: TrainSettings) -> bool:
-    """Write the latest checkpoint and keep the last healthy one; false if this is not to be kept.
+    """Write, together, the latest checkpoint and keep the last healthy one.
+
+    False if this is not to be kept, or another rank writes it.
 
     Raises:
         CheckpointError: The disk is full or the folder cannot be written to.
         OSError: The same.
     """
+    histories = state.ranks.gather(state.histories())
+    if not state.ranks.is_first:
+        return False
     if is_given_up(state, settings) or not is_finite(state.networks):
         return False
     latest = settings.run / LATEST
     if not state.chart.well and latest.exists() and _chart_of(Checkpoint.load(latest)).well:
         write_atomically(settings.run / HEALTHY, latest.read_bytes())
-    state.to_checkpoint(settings).save(latest)
+    state.to_checkpoint(settings, histories[1:]).save(latest)
     return True
 
 
 def is_given_up(state: TrainState, settings: TrainSettings) -> bool:
-    """Tell whether no more steps are to be taken from here."""
+    """Tell whether no more steps are to be taken from here; of several ranks, the first knows."""
     return state.chart.failing and settings.on_failure != "warn"
 
 
@@ -71,7 +76,7 @@ def check_success(state: TrainState, settings: TrainSettings) -> None:
 def roll_back(
     failed: TrainState, settings: TrainSettings, device: torch.device
 ) -> tuple[TrainState, Finding]:
-    """Go back to the last healthy checkpoint, or to the start, with half the learning rate.
+    """Go back, together, to the last healthy checkpoint, or to the start, with half the rate.
 
     Raises:
         TrainingFailed: It has been done often enough.
@@ -84,9 +89,9 @@ def roll_back(
         )
     healthy = last_healthy(settings)
     if healthy is None:
-        state = TrainState.start(settings, device)
+        state = TrainState.start(settings, device, failed.ranks)
     else:
-        state = TrainState.restore(healthy, settings, device)
+        state = TrainState.restore(healthy, settings, device, failed.ranks)
     state.rollbacks = failed.rollbacks + 1
     save(state, settings)
     sentence = (

@@ -1,6 +1,5 @@
 """What a training run can be told; the paper's values where the paper gives one."""
 
-from math import cos, pi
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +19,7 @@ from cyclegan.contract import DomainNames
 from cyclegan.generator import Generator
 from cyclegan.networks import NetworksConfig
 from training.adversarial_settings import Judging, Optimizers, Stabilisers
+from training.schedule import Schedule
 
 
 class LossWeights(BaseModel):
@@ -33,45 +33,6 @@ class LossWeights(BaseModel):
     """Weight of the cycle loss; the adversarial loss has weight 1."""
     identity: NonNegativeFloat = 0.5
     """Weight of the identity loss, relative to the cycle loss; 0 saves two forward passes."""
-
-
-class Schedule(BaseModel):
-    """How long to train, and the learning rate on the way (section 7.1)."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
-    )
-
-    constant_epochs: NonNegativeFloat = 100
-    """Epochs at the full learning rate; an epoch has as many pictures as the larger domain."""
-    decay_epochs: PositiveFloat = 100
-    """Epochs over which the learning rate then falls linearly to zero."""
-    learning_rate: PositiveFloat = 2e-4
-    """Of the generators, and of the discriminators unless they have a multiple of it."""
-
-    policy: Literal["linear", "constant", "cosine"] = "linear"
-    """linear: full, then falling to zero over the decay epochs, as in the paper. constant: full to
-    the end. cosine: along half a cosine from the first step to zero at the end."""
-
-    def steps(self, steps_per_epoch: int) -> int:
-        """Count the steps of the whole schedule."""
-        return max(1, round((self.constant_epochs + self.decay_epochs) * steps_per_epoch))
-
-    def rate(self, step: int, steps_per_epoch: int) -> float:
-        """Learning rate of the step after `step` steps; where it is zero, no step is taken.
-
-        The reference's own schedule was off by one epoch until 2025, so that its last epoch
-        trained with a learning rate of zero.
-        """
-        steps = self.steps(steps_per_epoch)
-        match self.policy:
-            case "linear":
-                share = min(1.0, (steps - step) / (self.decay_epochs * steps_per_epoch))
-            case "constant":
-                share = 1.0
-            case "cosine":
-                share = (1 + cos(pi * step / steps)) / 2
-        return self.learning_rate * share
 
 
 class TrainSettings(BaseModel):
@@ -106,11 +67,20 @@ class TrainSettings(BaseModel):
     flip: bool = True
     """Mirror half of the pictures; --no-flip for pictures with writing."""
     batch: PositiveInt = 1
-    """Pictures of each domain in a step."""
+    """Pictures of each domain in a step, over all ranks. With k times as many, multiply
+    --schedule.learning-rate by the root of k, which is Adam's rule (arXiv:2205.10287)."""
+    accumulate: PositiveInt = 1
+    """Parts in which each rank computes its pictures of a step, one after another: less memory."""
+    recompute_activations: bool = False
+    """Compute what residual blocks would keep for the backward pass again: less memory, more time
+    (activation checkpointing)."""
     history: NonNegativeInt = 50
     """Images that each history buffer keeps; 0 shows the discriminators only new ones."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """fp32 is exact; bf16 computes convolutions in bfloat16, faster where the device has it."""
+    compile: Literal["auto", "on", "off"] = "off"
+    """Compile the networks with torch.compile; auto measures at the start whether that is faster.
+    Where it fails, training says so and goes on without."""
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     """Where to compute; auto takes the first of cuda, mps and cpu that is there."""
     checkpoint_every: PositiveInt = 1000
@@ -153,6 +123,15 @@ class TrainSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _parts_are_equal(self) -> "TrainSettings":
+        if self.batch % self.accumulate:
+            raise ValueError(
+                f"batch is {self.batch} with accumulate {self.accumulate}; parts must be equal: "
+                f"give --batch {self.accumulate * (self.batch // self.accumulate + 1)}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _objective_has_what_it_needs(self) -> "TrainSettings":
         judge, judging = self.networks.discriminator, self.judging
         if (judge.kind == "autoencoder") != (self.objective == "ebgan"):
@@ -165,10 +144,11 @@ class TrainSettings(BaseModel):
                 f"crop is {self.crop} pixels; the autoencoder of {judge.layers} layers needs a "
                 f"multiple of {2**judge.layers}"
             )
-        if judging.pull and self.batch < 2:
+        if judging.pull and self.batch < 2 * self.accumulate:
             raise ValueError(
-                f"judging.pull is {judging.pull:g} with batch {self.batch}; the pulling-away term "
-                "compares the images of a batch: give --batch 2 or more"
+                f"judging.pull is {judging.pull:g} with batch {self.batch} in {self.accumulate} "
+                "parts; the pulling-away term compares the images of a part: give --batch "
+                f"{2 * self.accumulate} or more"
             )
         if self.objective == "wgan" and judging.clip is None:
             raise ValueError("objective is wgan without --judging.clip; its paper takes 0.01")

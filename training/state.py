@@ -1,8 +1,12 @@
 """All that changes while training, and its way into a checkpoint and back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
 
 from cyclegan.adoption import adopt_generators
@@ -15,9 +19,15 @@ from cyclegan.networks import Networks, initialise
 from cyclegan.objectives import Images
 from training.adversarial_settings import Judging
 from training.chart import Chart
+from training.compiled import compile_networks
+from training.device import precision_context
 from training.optimizers import make_optimizer
+from training.ranks import ALONE, Ranks
 from training.settings import TrainSettings
+from training.side import Autocast, Side
 from training.stabilisers import Average, InstanceNoise, LabelDraw, Replay
+
+_RANKS_APART = 1_000_003  # seeds; so that histories of different ranks choose differently
 
 
 @dataclass
@@ -29,6 +39,10 @@ class TrainState:
     judging: Judging
     optim_gen: Optimizer
     optim_disc: Optimizer
+    generators: Side
+    discriminators: Side
+    autocast: Autocast
+    ranks: Ranks
     history_a: HistoryBuffer
     history_b: HistoryBuffer
     noise: InstanceNoise
@@ -53,7 +67,9 @@ class TrainState:
         return 0.5**self.rollbacks
 
     @classmethod
-    def start(cls, settings: TrainSettings, device: torch.device) -> "TrainState":
+    def start(
+        cls, settings: TrainSettings, device: torch.device, ranks: Ranks = ALONE
+    ) -> "TrainState":
         """Draw new weights; everything follows from `settings.seed`.
 
         Raises:
@@ -63,50 +79,75 @@ class TrainState:
         initialise(networks, settings.seed)
         if settings.start_from is not None:
             adopt_generators(networks, Checkpoint.load(settings.start_from))
-        return cls.around(networks, settings, device)
+        return cls.around(networks, settings, device, ranks)
 
     @classmethod
     def around(
-        cls, networks: Networks, settings: TrainSettings, device: torch.device
+        cls,
+        networks: Networks,
+        settings: TrainSettings,
+        device: torch.device,
+        ranks: Ranks = ALONE,
     ) -> "TrainState":
         """Surround `networks` with all that is new when a training begins."""
         networks = networks.to(device)
-        generators = [*networks.gen_ab.parameters(), *networks.gen_ba.parameters()]
-        discriminators = [*networks.disc_a.parameters(), *networks.disc_b.parameters()]
+        if settings.compile == "on":
+            compile_networks(networks, settings, device)
+        networks.gen_ab.recomputes_blocks = settings.recompute_activations
+        networks.gen_ba.recomputes_blocks = settings.recompute_activations
+        generators = nn.ModuleList((networks.gen_ab, networks.gen_ba))
+        discriminators = nn.ModuleList((networks.disc_a, networks.disc_b))
         judging, optimizers, steady = settings.judging, settings.optimizers, settings.stabilisers
         labels = LabelDraw(steady.labels, steady.flip)
         rate, betas = settings.schedule.learning_rate, (optimizers.beta1, optimizers.beta2)
+        optim_gen = make_optimizer(optimizers.generators, generators.parameters(), rate, betas)
+        optim_disc = make_optimizer(
+            optimizers.discriminators, discriminators.parameters(), rate, betas
+        )
+        autocast = partial(precision_context, settings.precision, device)
+        seed = (settings.seed + ranks.rank * _RANKS_APART) % 2**62
         return cls(
-            networks,
-            choose_adversary(
+            networks=networks,
+            adversary=choose_adversary(
                 settings.objective, labels, judging.penalty, judging.margin, judging.pull
             ),
-            judging,
-            make_optimizer(optimizers.generators, generators, rate, betas),
-            make_optimizer(optimizers.discriminators, discriminators, rate, betas),
-            HistoryBuffer(settings.history, seed=2 * settings.seed),
-            HistoryBuffer(settings.history, seed=2 * settings.seed + 1),
-            InstanceNoise(steady.noise, steady.noise_steps),
-            Replay(steady.replay_every, steady.replay_steps),
-            Average(steady.average, networks),
+            judging=judging,
+            optim_gen=optim_gen,
+            optim_disc=optim_disc,
+            generators=Side(generators, optim_gen, autocast, settings.accumulate, ranks),
+            discriminators=Side(discriminators, optim_disc, autocast, settings.accumulate, ranks),
+            autocast=autocast,
+            ranks=ranks,
+            history_a=HistoryBuffer(settings.history, seed=2 * seed),
+            history_b=HistoryBuffer(settings.history, seed=2 * seed + 1),
+            noise=InstanceNoise(steady.noise, steady.noise_steps),
+            replay=Replay(steady.replay_every, steady.replay_steps),
+            average=Average(steady.average, networks),
         )
 
     @classmethod
     def restore(
-        cls, checkpoint: Checkpoint, settings: TrainSettings, device: torch.device
+        cls,
+        checkpoint: Checkpoint,
+        settings: TrainSettings,
+        device: torch.device,
+        ranks: Ranks = ALONE,
     ) -> "TrainState":
-        """Continue where `to_checkpoint` was called.
+        """Continue where `to_checkpoint` was called; ranks that are new begin with no history.
 
         Raises:
             CheckpointError: The checkpoint lacks parts of a run, or is damaged.
         """
-        state = cls.around(checkpoint.networks(), settings, device)
+        state = cls.around(checkpoint.networks(), settings, device, ranks)
         saved = checkpoint.resume
         try:
             state.optim_gen.load_state_dict(saved["optim_gen"])
             state.optim_disc.load_state_dict(saved["optim_disc"])
-            state.history_a.load_state_dict(saved["history_a"], device)
-            state.history_b.load_state_dict(saved["history_b"], device)
+            # Runs from before there were ranks have no others.
+            histories = [saved, *saved.get("other_ranks", [])][ranks.rank :]
+            for mine in histories[:1]:
+                state.history_a.load_state_dict(mine["history_a"], device)
+                state.history_b.load_state_dict(mine["history_b"], device)
             state.replay.load_state_dict(saved["replay"], state.networks)
             state.average.load_state_dict(checkpoint.averaged)
             state.chart = Chart.from_state_dict(saved["chart"], device)
@@ -119,15 +160,15 @@ class TrainState:
             ) from None
         return state
 
-    def to_checkpoint(self, settings: TrainSettings) -> Checkpoint:
-        """Everything that the next step depends on."""
-        hidden = {
-            "data",
-            "domain_a",
-            "domain_b",
-            "run",
-            "start_from",
-        }  # a model card names no paths
+    def histories(self) -> dict[str, Any]:
+        """What of a checkpoint each rank has for itself, on the CPU."""
+        return {"history_a": self.history_a.state_dict(), "history_b": self.history_b.state_dict()}
+
+    def to_checkpoint(
+        self, settings: TrainSettings, other_ranks: Sequence[dict[str, Any]] = ()
+    ) -> Checkpoint:
+        """Everything that the next step depends on, with the `histories` of the other ranks."""
+        hidden = {"data", "domain_a", "domain_b", "run", "start_from"}  # a card names no paths
         return Checkpoint(
             config=settings.networks,
             weights=self.networks.state_dict(),
@@ -142,8 +183,8 @@ class TrainState:
             resume={
                 "optim_gen": self.optim_gen.state_dict(),
                 "optim_disc": self.optim_disc.state_dict(),
-                "history_a": self.history_a.state_dict(),
-                "history_b": self.history_b.state_dict(),
+                **self.histories(),
+                "other_ranks": list(other_ranks),
                 "replay": self.replay.state_dict(),
                 "chart": self.chart.state_dict(),
                 "rollbacks": self.rollbacks,

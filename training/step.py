@@ -10,14 +10,12 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.optim import Optimizer
 
 from cyclegan.networks import Networks
 from cyclegan.objectives import Images, Loss, l1_loss
 from training.settings import LossWeights
+from training.side import Autocast, Played
 from training.state import TrainState
-
-RealAndFake = tuple[Images, Images]
 
 
 class StepLosses(NamedTuple):
@@ -46,13 +44,12 @@ def train_step(
         weights: Weights in the generators' objective.
     """
     nets, adversary, opponents = state.networks, state.adversary, state.opponents()
-    rounds = state.judging.updates
-    (real_a, *more_a), (real_b, *more_b) = real_a.chunk(rounds), real_b.chunk(rounds)
+    noisy, rounds = state.noisy, state.judging.updates
 
-    with frozen(opponents.disc_a, opponents.disc_b):
+    def play_generators(real_a: Images, real_b: Images) -> Played:
         fake_b, fake_a = nets.gen_ab(real_a), nets.gen_ba(real_b)
-        adversarial_ab = adversary.generator_loss(opponents.disc_b, state.noisy(fake_b))
-        adversarial_ba = adversary.generator_loss(opponents.disc_a, state.noisy(fake_a))
+        adversarial_ab = adversary.generator_loss(opponents.disc_b, noisy(fake_b))
+        adversarial_ba = adversary.generator_loss(opponents.disc_a, noisy(fake_a))
         cycle_a = l1_loss(nets.gen_ba(fake_b), real_a)
         cycle_b = l1_loss(nets.gen_ab(fake_a), real_b)
         identity_a = identity_b = real_a.new_zeros(())
@@ -61,40 +58,46 @@ def train_step(
             identity_b = l1_loss(nets.gen_ab(real_b), real_b)
         adversarial, cycle = adversarial_ab + adversarial_ba, cycle_a + cycle_b
         identity = identity_a + identity_b
-        generators = adversarial + weights.cycle * (cycle + weights.identity * identity)
-        _descend(state.optim_gen, generators)
+        objective = adversarial + weights.cycle * (cycle + weights.identity * identity)
+        losses = adversarial_ab, adversarial_ba, cycle_a, cycle_b, identity_a, identity_b
+        return Played(objective, losses, (fake_a, fake_b))
 
-    if opponents is not nets:
-        fake_b, fake_a = _made_by(opponents, real_a, real_b)
-    judged_a, judged_b = _judge(state, (real_a, fake_a), (real_b, fake_b))
-    for real_a, real_b in zip(more_a, more_b, strict=True):
-        fake_b, fake_a = _made_by(opponents, real_a, real_b)
-        judged_a, judged_b = _judge(state, (real_a, fake_a), (real_b, fake_b))
+    def play_discriminators(real_a: Images, real_b: Images, old_a: Images, old_b: Images) -> Played:
+        # The ½ makes discriminators learn at half the generators' speed (section 7.1).
+        judged_a = 0.5 * adversary.discriminator_loss(nets.disc_a, noisy(real_a), noisy(old_a))
+        judged_b = 0.5 * adversary.discriminator_loss(nets.disc_b, noisy(real_b), noisy(old_b))
+        return Played(judged_a + judged_b, (judged_a, judged_b))
+
+    batches = list(zip(real_a.chunk(rounds), real_b.chunk(rounds), strict=True))
+    with frozen(opponents.disc_a, opponents.disc_b):
+        _, losses, fakes = state.generators.learn(play_generators, *batches[0])
+
+    judged: list[tuple[Loss, ...]] = []
+    for number, batch in enumerate(batches):
+        if number > 0 or opponents is not nets:
+            fakes = _made_by(opponents, state.autocast, *batch)
+        olds = state.history_a.exchange(fakes[0]), state.history_b.exchange(fakes[1])
+        judged.append(state.discriminators.learn(play_discriminators, *batch, *olds).losses)
+        _clip(nets, state.judging.clip)
 
     state.step += 1
-    losses = (adversarial_ab, adversarial_ba, cycle_a, cycle_b, identity_a, identity_b)
-    return StepLosses(*(loss.detach() for loss in (*losses, judged_a, judged_b)))
+    return StepLosses(*losses, *judged[-1])
 
 
-def _judge(state: TrainState, a: RealAndFake, b: RealAndFake) -> tuple[Loss, Loss]:
-    """Update both discriminators once, on images of which some fakes are older."""
-    nets, adversary, noisy = state.networks, state.adversary, state.noisy
-    (real_a, fake_a), (real_b, fake_b) = a, b
-    old_a, old_b = state.history_a.exchange(fake_a), state.history_b.exchange(fake_b)
-    # The ½ makes discriminators learn at half the generators' speed (section 7.1).
-    judged_a = 0.5 * adversary.discriminator_loss(nets.disc_a, noisy(real_a), noisy(old_a))
-    judged_b = 0.5 * adversary.discriminator_loss(nets.disc_b, noisy(real_b), noisy(old_b))
-    _descend(state.optim_disc, judged_a + judged_b)
-    if state.judging.clip is not None:
-        with torch.no_grad():
-            for weight in (*nets.disc_a.parameters(), *nets.disc_b.parameters()):
-                weight.clamp_(-state.judging.clip, state.judging.clip)
-    return judged_a, judged_b
+def _made_by(
+    networks: Networks, autocast: Autocast, real_a: Images, real_b: Images
+) -> tuple[Images, Images]:
+    """Give fakes of A and of B."""
+    with torch.no_grad(), autocast():
+        return networks.gen_ba(real_b), networks.gen_ab(real_a)
 
 
 @torch.no_grad()
-def _made_by(networks: Networks, real_a: Images, real_b: Images) -> tuple[Images, Images]:
-    return networks.gen_ab(real_a), networks.gen_ba(real_b)
+def _clip(networks: Networks, limit: float | None) -> None:
+    """Keep the discriminators' weights within plus and minus `limit`, if there is one."""
+    if limit is not None:
+        for weight in (*networks.disc_a.parameters(), *networks.disc_b.parameters()):
+            weight.clamp_(-limit, limit)
 
 
 @contextmanager
@@ -110,9 +113,3 @@ def frozen(*modules: nn.Module) -> Generator[None]:
     finally:
         for module in modules:
             module.requires_grad_(True)
-
-
-def _descend(optimizer: Optimizer, loss: Loss) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()

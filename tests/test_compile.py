@@ -1,0 +1,75 @@
+"""`--compile`: chosen by measuring, said aloud, and never a reason to stop."""
+
+import logging
+
+import pytest
+import torch
+
+from training import compile_choice
+from training.compile_choice import settled_compilation
+from training.compiled import uncompiled
+from training.loop import train
+from training.ranks import ALONE
+from training.state import TrainState
+from training.step import train_step
+
+CPU = torch.device("cpu")
+
+
+def change(settings, **changes):
+    return settings.model_copy(update=changes)
+
+
+@pytest.mark.parametrize("asked", ["on", "auto"])
+def test_a_compiler_that_fails_is_said_and_training_goes_on(
+    tiny_settings, monkeypatch, caplog, asked
+):
+    def broken(*_):
+        raise RuntimeError("no C++ compiler found\nand a long trace")
+
+    monkeypatch.setattr("training.state.compile_networks", broken)
+
+    assert train(change(tiny_settings, compile=asked, steps=1)).step == 1
+
+    said = [record.getMessage() for record in caplog.records]
+    assert "torch.compile fails (no C++ compiler found); training goes on without it" in said
+
+
+@pytest.mark.parametrize(("compiled", "chosen"), [(1.0, "on"), (3.0, "off")])
+def test_auto_takes_what_was_measured_to_be_faster_and_says_so(
+    tiny_settings, monkeypatch, caplog, compiled, chosen
+):
+    caplog.set_level(logging.INFO, "training")
+    seconds = {"on": compiled, "off": 2.0}
+    monkeypatch.setattr(compile_choice, "_seconds", lambda settings, _: seconds[settings.compile])
+
+    settled = settled_compilation(change(tiny_settings, compile="auto"), CPU, ALONE)
+
+    assert settled.compile == chosen
+    assert f"{compiled:g} s compiled and 2 s as it is" in caplog.text
+
+
+def test_off_tries_nothing(tiny_settings, monkeypatch):
+    monkeypatch.setattr(compile_choice, "_seconds", pytest.fail)
+
+    assert settled_compilation(tiny_settings, CPU, ALONE) is tiny_settings
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("objective", ["lsgan", "wgan_gp"])
+def test_compiled_steps_compute_what_eager_ones_do(tiny_settings, objective):
+    random = torch.Generator().manual_seed(0)
+    pictures = [torch.rand(2, 1, 3, 16, 16, generator=random) * 2 - 1 for _ in range(3)]
+
+    def trained(how):
+        settings = change(tiny_settings, compile=how, objective=objective)
+        state = TrainState.start(settings, CPU)
+        torch.manual_seed(0)  # the penalty draws
+        losses = [torch.stack(train_step(state, *pair, settings.weights)) for pair in pictures]
+        with uncompiled(settings), torch.no_grad():
+            made = state.networks.gen_ab(torch.ones(1, 3, 24, 24))
+        return torch.stack(losses), made
+
+    for compiled, eager in zip(trained("on"), trained("off"), strict=True):
+        torch.testing.assert_close(compiled, eager, rtol=1e-3, atol=1e-4)

@@ -1,0 +1,64 @@
+"""What does not fit, or is not there: said in one line, with what would do."""
+
+import pytest
+import torch
+
+from cyclegan.errors import UsageError
+from training import fitting, loop
+from training.device import prepare_device
+from training.fitting import is_out_of_memory
+from training.loop import train
+from training.step import train_step
+
+
+def hold_at_most(monkeypatch, pictures):
+    """Let steps run out of memory where more than so many are computed at once."""
+
+    def step(state, real_a, *rest):
+        if len(real_a) // state.generators._parts > pictures:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return train_step(state, real_a, *rest)
+
+    for module in (loop, fitting):
+        monkeypatch.setattr(module, "train_step", step)
+
+
+def change(settings, **changes):
+    return settings.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(("pictures", "parts"), [(4, 2), (3, 4), (1, 8)])
+def test_a_batch_that_does_not_fit_is_said_with_the_parts_that_do(
+    tiny_settings, monkeypatch, pictures, parts
+):
+    hold_at_most(monkeypatch, pictures)
+
+    with pytest.raises(UsageError, match=f"8 pictures of 16 .* --accumulate {parts} fits"):
+        train(change(tiny_settings, batch=8))
+
+    assert train(change(tiny_settings, batch=8, accumulate=parts, steps=1)).step == 1
+
+
+def test_a_single_picture_that_does_not_fit_is_said(tiny_settings, monkeypatch):
+    hold_at_most(monkeypatch, 0)
+
+    with pytest.raises(UsageError, match=r"1 pictures .* nor does a single one: give --recompute"):
+        train(tiny_settings)
+
+
+def test_the_machines_memory_counts_too():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+
+    assert is_out_of_memory(caught.value)
+    assert not is_out_of_memory(RuntimeError("anything else"))
+
+
+def test_bfloat16_on_a_device_without_it_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+
+    with pytest.raises(UsageError, match="bf16, which cuda does not have; leave it out"):
+        prepare_device(torch.device("cuda"), "bf16")
+    prepare_device(torch.device("cuda"), "fp32")
+    assert torch.backends.cudnn.benchmark

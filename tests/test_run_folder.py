@@ -1,0 +1,43 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cyclegan.errors import UsageError
+from training.loop import train
+from training.run_folder import locked_folder
+
+
+def test_two_processes_do_not_train_in_one_folder(tiny_settings):
+    with (
+        locked_folder(tiny_settings),
+        pytest.raises(UsageError, match=f"is being trained by process {os.getpid()}; wait"),
+    ):
+        train(tiny_settings)
+
+    assert not (tiny_settings.run / "settings.json").exists()
+
+
+def test_a_process_that_was_killed_leaves_the_folder_free(tiny_settings):
+    code = """
+import os, signal, sys
+from training.run_folder import locked_folder
+from training.settings import TrainSettings
+locked_folder(TrainSettings.model_validate_json(sys.argv[1])).__enter__()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code, tiny_settings.model_dump_json()], check=False)
+    assert (tiny_settings.run / ".lock").read_text()
+
+    assert train(tiny_settings).step == 12
+
+
+def test_parts_and_recomputation_may_change_from_one_part_of_a_run_to_the_next(tiny_settings):
+    whole = tiny_settings.model_copy(update={"batch": 2, "steps": 1})
+    train(whole)
+
+    changed = {"accumulate": 2, "recompute_activations": True, "steps": 2}
+    assert train(whole.model_copy(update=changed)).step == 2
+    assert json.loads((whole.run / "settings.json").read_text())["accumulate"] == 1

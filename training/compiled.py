@@ -1,0 +1,29 @@
+"""Networks that `torch.compile` has a hand in."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from cyclegan.generator import Generator
+from cyclegan.networks import Networks
+from training.settings import TrainSettings
+
+_SMALL_BATCH = 4  # pictures; not measured
+
+
+def compile_networks(networks: Networks, settings: TrainSettings, device: torch.device) -> None:
+    """Let `networks` compile what they compute when they first do so."""
+    # CUDA graphs save what launching kernels costs, which is much where the batch is small.
+    is_small = device.type == "cuda" and settings.batch // settings.accumulate <= _SMALL_BATCH
+    mode = "reduce-overhead" if is_small else None
+    for network in networks.children():
+        # A gradient penalty is differentiated twice, which compiled code cannot be.
+        if isinstance(network, Generator) or settings.objective != "wgan_gp":
+            network.compile(mode=mode, dynamic=False)
+
+
+def uncompiled(settings: TrainSettings) -> AbstractContextManager[object]:
+    """Do not compile inside the block, for passes of other sizes than the step's."""
+    if settings.compile == "off":
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")

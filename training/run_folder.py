@@ -1,0 +1,91 @@
+"""A run's folder: whose it is while it is trained, and whether a run there may go on."""
+
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from cyclegan.atomic_file import write_atomically
+from cyclegan.checkpoint import LATEST, Checkpoint
+from cyclegan.errors import UsageError
+from training.saves import HEALTHY
+from training.settings import TrainSettings
+
+# A run may go on with another value of these: moved pictures, another rhythm or device.
+_FREE = {
+    "data", "domain_a", "domain_b", "run", "steps", "device",
+    "checkpoint_every", "sample_every", "log_every", "cache_mib", "doctor", "on_failure",
+    "accumulate", "recompute_activations", "compile",
+}  # fmt: skip
+
+
+@contextmanager
+def locked_folder(settings: TrainSettings) -> Generator[None]:
+    """Make the run's folder and keep other processes from training in it.
+
+    Raises:
+        UsageError: Another process does, or the folder cannot be written to.
+    """
+    try:
+        settings.run.mkdir(parents=True, exist_ok=True)
+        lock = (settings.run / ".lock").open("a+")
+    except OSError as error:
+        raise UsageError(_unwritable(settings, error)) from None
+    with lock:  # which ends the lock too, as does the end of the process in whatever way
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise UsageError(
+                f"{settings.run} is being trained by process {lock.read() or 'unknown'}; "
+                "wait until it ends, or give another --run"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def former_checkpoint(settings: TrainSettings) -> Checkpoint | None:
+    """Load what an earlier run left, if these settings continue it.
+
+    Raises:
+        CheckpointError: It cannot be read.
+        UsageError: The run was begun with other settings.
+    """
+    latest = settings.run / LATEST
+    if not latest.exists():
+        return None
+    checkpoint = Checkpoint.load(latest)
+    _check_same(checkpoint.facts.settings, settings)
+    return checkpoint
+
+
+def begin(settings: TrainSettings) -> None:
+    """Write down the settings of a new run.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+    """
+    try:
+        (settings.run / HEALTHY).unlink(missing_ok=True)  # of a run whose latest was deleted
+        text = settings.model_dump_json(indent=2) + "\n"
+        write_atomically(settings.run / "settings.json", text.encode())
+    except OSError as error:
+        raise UsageError(_unwritable(settings, error)) from None
+
+
+def _unwritable(settings: TrainSettings, error: OSError) -> str:
+    return f"{settings.run} cannot be written to ({error.strerror}); give another --run"
+
+
+def _check_same(former: dict[str, object], settings: TrainSettings) -> None:
+    """Refuse to go on with settings that would make it another run."""
+    now = settings.model_dump(mode="json")
+    changed = [key for key in former if key not in _FREE and former[key] != now.get(key)]
+    if changed:
+        key = changed[0]
+        raise UsageError(
+            f"{settings.run} was begun with {key} = {former[key]}, now it is {now.get(key)}; "
+            "repeat the former command to continue, or give another --run to begin anew"
+        )

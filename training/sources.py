@@ -1,0 +1,58 @@
+"""What a run is made of: its picture files, the crops of them, and the samples."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from cyclegan.generator import Generator
+from training.data import Domain, UnpairedCrops
+from training.folders import DataFolders
+from training.pictures import picture_files
+from training.ranks import Ranks
+from training.samples import Samples, evenly
+from training.settings import TrainSettings
+
+SAMPLE_ROWS = 4
+
+Files = tuple[Sequence[Path], Sequence[Path]]
+"""Of A and of B."""
+
+
+def facts_of(settings: TrainSettings, files: Files, step: int) -> dict[str, object]:
+    """Tell what all ranks must have alike; folders may have other names on other machines."""
+    paths = {"data", "domain_a", "domain_b", "run", "start_from", "cache_mib"}
+    facts: dict[str, object] = settings.model_dump(mode="json", exclude=paths)
+    facts["step"] = step
+    for name, pictures in zip(settings.names, files, strict=True):
+        listed = "\n".join(f"{file.name} {file.stat().st_size}" for file in pictures)
+        digest = sha256(listed.encode()).hexdigest()
+        facts[f"pictures of {name}"] = f"{len(pictures)} ({digest[:8]})"
+    return facts
+
+
+def crops_of(files: Files, settings: TrainSettings, ranks: Ranks) -> UnpairedCrops:
+    """Read the pictures, as many as fit into memory, and cut this rank's share of them."""
+    budget = settings.cache_mib * 2**20
+    a = Domain(files[0], settings.load_size, budget * len(files[0]) // sum(map(len, files)))
+    b = Domain(files[1], settings.load_size, budget * len(files[1]) // sum(map(len, files)))
+    a.preload(f"reading {settings.names[0]}")
+    b.preload(f"reading {settings.names[1]}")
+    return UnpairedCrops(
+        a,
+        b,
+        crop=settings.crop,
+        flip=settings.flip,
+        batch=settings.pictures_per_step,
+        seed=settings.seed,
+        mine=ranks.places(settings.batch, settings.judging.updates),
+    )
+
+
+def samples_of(folders: DataFolders, settings: TrainSettings) -> Samples:
+    """Take test pictures where there are some."""
+    files_a = picture_files(folders.test_a or folders.train_a)
+    files_b = picture_files(folders.test_b or folders.train_b)
+    rows = min(SAMPLE_ROWS, len(files_a), len(files_b))
+    # In the scale of training, of which the crops are cut.
+    side = settings.load_size - settings.load_size % Generator.SIZE_MULTIPLE
+    return Samples(evenly(files_a, rows), evenly(files_b, rows), side, settings.names)
