@@ -20,7 +20,8 @@ Translate pictures between two domains that nobody has paired.
   translate       translate pictures and folders with an exported model
   serve           serve exported models over HTTP
 
-cyclegan VERB --help tells what a verb takes.
+cyclegan VERB --help tells what a verb takes; serve takes --ray, to work on several
+machines with Ray, and then tells with --ray --help what they take.
 """
 
 
@@ -76,6 +77,8 @@ def _run(words: list[str]) -> int:
             from cyclegan.import_command import run
         case "translate":
             from service.translate_command import run
+        case "serve" if "--ray" in rest:
+            from service.ray_serve_command import run
         case "serve":
             from service.serve_command import run
         case _:
