@@ -20,8 +20,8 @@ Translate pictures between two domains that nobody has paired.
   translate       translate pictures and folders with an exported model
   serve           serve exported models over HTTP
 
-cyclegan VERB --help tells what a verb takes; serve takes --ray, to work on several
-machines with Ray, and then tells with --ray --help what they take.
+cyclegan VERB --help tells what a verb takes; translate and serve take --ray, to work on several
+machines with Ray, and then tell with --ray --help what they take.
 """
 
 
@@ -75,6 +75,8 @@ def _run(words: list[str]) -> int:
             from cyclegan.export_command import run
         case "import-weights":
             from cyclegan.import_command import run
+        case "translate" if "--ray" in rest:
+            from service.ray_translate_command import run
         case "translate":
             from service.translate_command import run
         case "serve" if "--ray" in rest:

@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
         port: int = listener.getsockname()[1]
     translations = load_catalogue(settings).translations  # a replica would try again and again
     with cluster(settings.ray_address, tell=True):
-        serve.start(http_options={"host": settings.host, "port": port})
+        serve.start(proxy_location="EveryNode", http_options={"host": settings.host, "port": port})
         _start(settings)
         logger.info("serving %s on %s", ", ".join(translations), url_of(settings.host, port))
         _wait_for_a_signal()

@@ -31,7 +31,10 @@ from service.translator import Translator
 
 
 class TranslateSettings(TranslationSettings):
-    """Translate pictures, and folders of pictures with all their subfolders."""
+    """Translate pictures, and folders of pictures with all their subfolders.
+
+    With --ray it does so on several machines; see `cyclegan translate --ray --help`.
+    """
 
     pictures: CliPositionalArg[list[Path]]
     """Pictures and folders."""

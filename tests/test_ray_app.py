@@ -101,7 +101,7 @@ def test_what_runs_on_one_machine_imports_no_ray(module):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-@pytest.mark.parametrize("module", ["service.ray_app", "service.ray_serve_command"])
+@pytest.mark.parametrize("module", ["service.ray_app", "service.ray_translate_command"])
 def test_what_runs_on_ray_needs_no_pytorch(module):
     code = f"import {module}, sys; sys.exit('torch' in sys.modules)"
 
