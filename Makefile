@@ -39,6 +39,8 @@ pins: $(INSTALLED)
 	$(PIN_PART) pyproject.toml --extra service --extra cuda --output-file deploy/requirements/cuda.txt
 	$(PIN_PART) pyproject.toml --extra service --extra openvino \
 		--override deploy/requirements/without-gpu.in --output-file deploy/requirements/cpu.txt
+	$(PIN_PART) pyproject.toml --extra service --extra openvino --extra ray \
+		--override deploy/requirements/without-gpu.in --output-file deploy/requirements/ray.txt
 	$(PIN_PART) deploy/requirements/build.in --output-file deploy/requirements/build.txt
 
 $(INSTALLED): requirements.txt pyproject.toml

@@ -35,10 +35,10 @@ class LoadReport(BaseModel):
     findings: tuple[Finding, ...]
 
 
-def show(report: LoadReport, console: Console) -> None:
+def show(report: LoadReport, console: Console, title: str = "the service under load") -> None:
     """Print the table."""
     console.print(str(report.machine))
-    table = Table(title="the service under load", title_justify="left", box=box.SIMPLE)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
     for heading in ("case", "generator"):
         table.add_column(heading, no_wrap=True)
     for heading in ("goal", "measured"):

@@ -85,16 +85,16 @@ class Service:
         except subprocess.TimeoutExpired:
             return None
 
-    def wait_until_ready(self) -> None:
-        """Wait for the address in its log and then for a 200 of `/readyz`.
+    def wait_until_ready(self, seconds: float) -> None:
+        """Wait for the address in its log and then for a 200 of `/readyz`, at most so long.
 
         Raises:
             UsageError: It ended, or was not ready in time.
         """
-        while self.alive and perf_counter() - self._begin < _START_SECONDS:
+        while self.alive and perf_counter() - self._begin < seconds:
             if address := _URL.search(self.log):
                 self.port = int(address[1])
-                if self.probe("/readyz") < _START_SECONDS:
+                if self.probe("/readyz") < seconds:
                     self.seconds_to_ready = perf_counter() - self._begin
                     return
             sleep(_POLL_SECONDS)
@@ -114,7 +114,9 @@ class Service:
 
 
 @contextmanager
-def serving(models: Path, flags: Sequence[str] = ()) -> Generator[Service]:
+def serving(
+    models: Path, flags: Sequence[str] = (), start_seconds: float = _START_SECONDS
+) -> Generator[Service]:
     """Run `python -m service` for a folder of models, wait until it is ready, and end it after.
 
     Variables `CYCLEGAN_*` of the environment hold for it too; `flags` win.
@@ -135,7 +137,7 @@ def serving(models: Path, flags: Sequence[str] = ()) -> Generator[Service]:
             )
         service = Service(process, log)
         try:
-            service.wait_until_ready()
+            service.wait_until_ready(start_seconds)
             yield service
         finally:
             service.end()

@@ -21,7 +21,8 @@ Translate pictures between two domains that nobody has paired.
   translate       translate pictures and folders with an exported model
   serve           serve exported models over HTTP
 
-cyclegan VERB --help tells what a verb takes.
+cyclegan VERB --help tells what a verb takes; translate and serve take --ray, to work on several
+machines with Ray, and then tell with --ray --help what they take.
 """
 
 _ROOMS = ("cyclegan", "evaluation", "training", "service")
@@ -79,8 +80,12 @@ def _run(words: list[str]) -> int:
             from cyclegan.import_command import run
         case "evaluate":
             from evaluation.evaluate_command import run
+        case "translate" if "--ray" in rest:
+            from service.ray_translate_command import run
         case "translate":
             from service.translate_command import run
+        case "serve" if "--ray" in rest:
+            from service.ray_serve_command import run
         case "serve":
             from service.serve_command import run
         case _:

@@ -6,14 +6,7 @@ from pathlib import Path
 
 from cyclegan.errors import UsageError
 from service.formats import PictureFormat
-
-_WRITTEN = {
-    ".jpg": PictureFormat.JPEG,
-    ".jpeg": PictureFormat.JPEG,
-    ".png": PictureFormat.PNG,
-    ".webp": PictureFormat.WEBP,
-}
-_READ = {*_WRITTEN, ".gif", ".bmp", ".tif", ".tiff"}
+from service.picture_names import READ, is_picture_name, result_name
 
 
 @dataclass(frozen=True)
@@ -70,13 +63,12 @@ def _pictures(given: Path, out: Path) -> Iterator[tuple[Path, Path]]:
         and not _is_result(source, given, results)
     ]
     if not names:
-        raise UsageError(f"there is no picture in {given}; expected {', '.join(sorted(_READ))}")
+        raise UsageError(f"there is no picture in {given}; expected {', '.join(sorted(READ))}")
     yield from ((given / name, name) for name in names)
 
 
 def _is_picture(source: Path, name: Path) -> bool:
-    hidden = any(part.startswith(".") for part in name.parts)
-    return not hidden and source.suffix.lower() in _READ and source.is_file()
+    return is_picture_name(name) and source.is_file()
 
 
 def _is_result(source: Path, searched: Path, results: Path) -> bool:
@@ -84,9 +76,7 @@ def _is_result(source: Path, searched: Path, results: Path) -> bool:
 
 
 def _job(source: Path, target: Path, format: PictureFormat | None) -> Job:
-    own = _WRITTEN.get(source.suffix.lower())
-    chosen = format or own or PictureFormat.PNG
-    return Job(source, target if chosen is own else target.with_suffix(chosen.suffix), chosen)
+    return Job(source, *result_name(target, format))
 
 
 def _check_no_source_is_a_target(jobs: dict[Path, Job]) -> None:

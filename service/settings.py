@@ -42,7 +42,7 @@ class ServiceSettings(BaseSettings):
     """Translate pictures over HTTP.
 
     Each flag can also be given as an environment variable: `--max-edge` is CYCLEGAN_MAX_EDGE.
-    Flags win.
+    Flags win. With --ray it runs on several machines; see `cyclegan serve --ray --help`.
     """
 
     model_config = SettingsConfigDict(

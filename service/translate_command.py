@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 from pydantic_settings import CliPositionalArg
 from rich.console import Console
 from rich.progress import (
@@ -23,43 +23,23 @@ from rich.text import Text
 from cyclegan.command_line import parse
 from cyclegan.cores import available_cores
 from cyclegan.errors import CycleGANError, UsageError
-from service.catalogue import load_model
-from service.engine import Engine, Precision, ProviderChoice
 from service.errors import ClientError
 from service.folder import Job, plan_jobs
-from service.formats import FormatName, PictureFormat
-from service.pipeline import Order, translate_file
-from service.settings import Pixels, Quality
+from service.pipeline import translate_file
+from service.translation_settings import TranslationSettings
 from service.translator import Translator
 
 
-class TranslateSettings(BaseModel):
-    """Translate pictures, and folders of pictures with all their subfolders."""
+class TranslateSettings(TranslationSettings):
+    """Translate pictures, and folders of pictures with all their subfolders.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    With --ray it does so on several machines; see `cyclegan translate --ray --help`.
+    """
 
     pictures: CliPositionalArg[list[Path]]
     """Pictures and folders."""
-    model: Path
-    """Folder of the model: `models/NAME`."""
-    to: str
-    """Domain to translate into, as the model calls it: `winter`."""
     out: Path
     """Folder for the results, which keep the names of their pictures."""
-    format: FormatName | None = None
-    """Format of the results; if not given each keeps its picture's, or becomes a PNG."""
-    quality: Quality = 90
-    """Quality of JPEG and WebP results."""
-    max_edge: PositiveInt | None = None
-    """Longest side of the results, in pixels; the pictures' own size if not given."""
-    max_pixels: Pixels = 50_000_000
-    """Largest picture that is decoded, in pixels."""
-    provider: ProviderChoice = "auto"
-    """What runs the model: ONNX Runtime on the CPU (cpu) or on the GPU (cuda), or OpenVINO on the
-    CPU; auto takes OpenVINO if it is installed, else cpu."""
-    precision: Precision = "fp32"
-    """What the model computes in; bf16 is faster, a few levels off, and needs OpenVINO and a CPU
-    that computes in it."""
     threads: PositiveInt | None = None
     """Threads for the model; as many as this process may use cores if not given."""
 
@@ -71,11 +51,8 @@ def run(arguments: Sequence[str]) -> int:
         CycleGANError: A flag is wrong, the model is damaged, or there is nothing to translate.
     """
     settings = parse(TranslateSettings, arguments, "cyclegan translate")
-    format = PictureFormat(settings.format) if settings.format else None
-    jobs = plan_jobs(settings.pictures, settings.out, format)
-    threads = settings.threads or available_cores()
-    engine = Engine.choose(settings.provider, threads, settings.precision)
-    translator = _choose(load_model(settings.model, engine), settings.to)
+    jobs = plan_jobs(settings.pictures, settings.out, settings.picture_format)
+    translator = settings.load(settings.threads or available_cores())
     _prepare(settings.out)
     console = Console(stderr=True, highlight=False)
     failed = _translate_all(jobs, partial(_translate_one, translator, settings), console)
@@ -97,14 +74,6 @@ def _prepare(out: Path) -> None:
         raise UsageError(f"{out} may not be written to; give another --out")
 
 
-def _choose(translators: Sequence[Translator], domain: str) -> Translator:
-    for translator in translators:
-        if translator.card.target == domain:
-            return translator
-    offered = " or ".join(f"--to {translator.card.target}" for translator in translators)
-    raise UsageError(f"the model does not translate to {domain!r}; it offers {offered}")
-
-
 def _translate_all(jobs: Sequence[Job], work: Callable[[Job], str | None], console: Console) -> int:
     failed = 0
     # Two: one picture is decoded and another encoded while the model has a third.
@@ -124,9 +93,8 @@ def _translate_all(jobs: Sequence[Job], work: Callable[[Job], str | None], conso
 
 def _translate_one(translator: Translator, settings: TranslateSettings, job: Job) -> str | None:
     """Translate one picture; say in one line why it could not be done."""
-    order = Order(job.format, settings.quality, settings.max_pixels, settings.max_edge)
     try:
-        result = translate_file(job.source.read_bytes(), translator, order)
+        result = translate_file(job.source.read_bytes(), translator, settings.order(job.format))
         _write(job.target, result.data)
     except OSError as error:
         return f"{job.source} to {job.target}: {error.strerror or error}"

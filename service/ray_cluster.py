@@ -1,0 +1,59 @@
+"""A Ray cluster to work in: one that runs already, or one of this machine's own."""
+
+import logging
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+
+# Before Ray is imported, which reads them then; whoever has set one keeps it.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # it would tell its maker of this machine
+    "RAY_worker_niceness": "0",  # its processes are those that work; they would yield to all others
+    "RAY_DEDUP_LOGS": "0",  # each line of the log is about another request
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "service.ray_proxy.middlewares",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # it would install this project anew for each process
+}
+for _name, _value in _ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402
+
+from cyclegan.cores import available_cores  # noqa: E402
+from cyclegan.errors import UsageError  # noqa: E402
+
+_STORE_BYTES = 200_000_000  # for names and answers; no pictures lie in it
+
+
+@contextmanager
+def cluster(address: str | None, tell: bool) -> Generator[None]:
+    """Be connected to a cluster within.
+
+    Args:
+        address: Of one that runs, `auto` for the one of this machine; without it one begins and
+            ends here, with the cores that this process may use.
+        tell: Whether the lines that its processes log are shown here.
+
+    Raises:
+        UsageError: There is none at the address.
+    """
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=tell, logging_level=logging.WARNING)
+        else:
+            ray.init(
+                address="local",
+                num_cpus=available_cores(),
+                object_store_memory=_STORE_BYTES,
+                include_dashboard=False,
+                log_to_driver=tell,
+                logging_level=logging.WARNING,
+            )
+    except (ConnectionError, ValueError) as error:
+        raise UsageError(
+            f"there is no Ray cluster at {address} ({str(error).splitlines()[0]}); give another "
+            "--ray-address, or none for one of this machine's own"
+        ) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
