@@ -1,5 +1,6 @@
 """The manifests against the schemas of Kubernetes' own API, where no unknown field passes."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -124,3 +125,13 @@ def test_ray_is_told_of_our_application():
     assert application["args"]["models"] == container["volumeMounts"][0]["mountPath"]
     # A replica fits into a worker.
     assert application["args"]["threads"] <= int(container["resources"]["limits"]["cpu"])
+
+
+def test_ray_has_the_environment_that_our_own_clusters_have():
+    [container] = CLUSTER["headGroupSpec"]["template"]["spec"]["containers"]
+    given = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    tree = ast.parse((ROOT / "service" / "ray_cluster.py").read_text())
+    [ours] = [n.value for n in tree.body if isinstance(n, ast.Assign)
+              and getattr(n.targets[0], "id", "") == "_ENVIRONMENT"]  # fmt: skip
+
+    assert given == ast.literal_eval(ours)
