@@ -157,7 +157,7 @@ def test_a_disk_that_is_full_while_saving_leaves_the_former_checkpoint():
     assert "latest.pt could not be written (File too large)" in done.stderr
     assert "Traceback" not in done.stderr
     assert Path("run/latest.pt").read_bytes() == before
-    assert not list(Path("run").glob(".*"))
+    assert not list(Path("run").glob(".*.partial"))
 
 
 def test_a_model_without_a_card(capsys):

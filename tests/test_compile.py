@@ -61,6 +61,7 @@ def test_off_tries_nothing(tiny_settings, monkeypatch):
 def test_compiled_steps_compute_what_eager_ones_do(tiny_settings, objective):
     random = torch.Generator().manual_seed(0)
     pictures = [torch.rand(2, 1, 3, 16, 16, generator=random) * 2 - 1 for _ in range(3)]
+    larger = torch.rand(1, 3, 24, 24, generator=random) * 2 - 1  # one colour alone is all rounding
 
     def trained(how):
         settings = change(tiny_settings, compile=how, objective=objective)
@@ -68,8 +69,8 @@ def test_compiled_steps_compute_what_eager_ones_do(tiny_settings, objective):
         torch.manual_seed(0)  # the penalty draws
         losses = [torch.stack(train_step(state, *pair, settings.weights)) for pair in pictures]
         with uncompiled(settings), torch.no_grad():
-            made = state.networks.gen_ab(torch.ones(1, 3, 24, 24))
+            made = state.networks.gen_ab(larger)
         return torch.stack(losses), made
 
     for compiled, eager in zip(trained("on"), trained("off"), strict=True):
-        torch.testing.assert_close(compiled, eager, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(compiled, eager, rtol=1e-3, atol=1e-3)

@@ -25,7 +25,8 @@ def test_a_process_that_was_killed_leaves_the_folder_free(tiny_settings):
 import os, signal, sys
 from training.run_folder import locked_folder
 from training.settings import TrainSettings
-locked_folder(TrainSettings.model_validate_json(sys.argv[1])).__enter__()
+lock = locked_folder(TrainSettings.model_validate_json(sys.argv[1]))
+lock.__enter__()
 os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", code, tiny_settings.model_dump_json()], check=False)

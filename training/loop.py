@@ -136,9 +136,11 @@ def _take_steps(
             losses = train_step(state, real_a, real_b, settings.weights)
             state.average.update(state.networks)
             if keep:
-                keep.after_step(state, losses, rate)
+                keep.watch(state, losses)
             if state.step == last or state.step % settings.checkpoint_every == 0:
                 save(state, settings)
+            if keep:
+                keep.show(state, rate)
 
         # Here and not in the loop: a signal may come at any place of it.
         if ranks.any(interruption.requested):

@@ -4,12 +4,15 @@ import fcntl
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from cyclegan.atomic_file import write_atomically
 from cyclegan.checkpoint import LATEST, Checkpoint
 from cyclegan.errors import UsageError
 from training.saves import HEALTHY
 from training.settings import TrainSettings
+
+_LOCK = ".lock"
 
 # A run may go on with another value of these: moved pictures, another rhythm or device.
 _FREE = {
@@ -21,14 +24,14 @@ _FREE = {
 
 @contextmanager
 def locked_folder(settings: TrainSettings) -> Generator[None]:
-    """Make the run's folder and keep other processes from training in it.
+    """Make the run's folder, if it is not there, and keep other processes from training in it.
 
     Raises:
         UsageError: Another process does, or the folder cannot be written to.
     """
     try:
         settings.run.mkdir(parents=True, exist_ok=True)
-        lock = (settings.run / ".lock").open("a+")
+        lock = (settings.run / _LOCK).open("a+")
     except OSError as error:
         raise UsageError(_unwritable(settings, error)) from None
     with lock:  # which ends the lock too, as does the end of the process in whatever way
@@ -43,7 +46,17 @@ def locked_folder(settings: TrainSettings) -> Generator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            _forget_if_not_begun(settings.run)
+
+
+def _forget_if_not_begun(run: Path) -> None:
+    """Leave no folder behind in which nothing was written, as when a picture cannot be read."""
+    if [file.name for file in run.iterdir()] == [_LOCK]:
+        (run / _LOCK).unlink()
+        run.rmdir()
 
 
 def former_checkpoint(settings: TrainSettings) -> Checkpoint | None:

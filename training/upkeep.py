@@ -37,19 +37,21 @@ class Upkeep:
     def __exit__(self, *_error: object) -> None:
         self._open.close()
 
-    def after_step(self, state: TrainState, losses: StepLosses, rate: float) -> None:
-        """Do what is due after a step that was taken with the learning rate `rate`."""
-        with uncompiled(self._settings):
-            self._do(state, losses, rate)
-
-    def _do(self, state: TrainState, losses: StepLosses, rate: float) -> None:
-        settings, finished = self._settings, state.step == self._last
+    def watch(self, state: TrainState, losses: StepLosses) -> None:
+        """Let the doctor look at the step just taken; to be done before it is saved."""
         self._report.add(losses)
         self._bar.advance(state.step)
-        for finding in self._doctor.watch(state, losses):
+        with uncompiled(self._settings):
+            findings = self._doctor.watch(state, losses)
+        for finding in findings:
             self._report.finding(finding)
             self._bar.say(f"step {finding.step}: {finding.severity}: {finding.sentence}")
+
+    def show(self, state: TrainState, rate: float) -> None:
+        """Write losses and draw samples, where they are due, of a step with this learning rate."""
+        settings, finished = self._settings, state.step == self._last
         if finished or state.step % settings.log_every == 0:
             self._bar.show(self._report.losses(state.step, rate))
         if finished or state.step % settings.sample_every == 0:
-            self._report.sample(state.step, self._samples.grid(state.networks))
+            with uncompiled(settings):
+                self._report.sample(state.step, self._samples.grid(state.networks))
