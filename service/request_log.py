@@ -46,6 +46,7 @@ def log_form(log_format: LogFormat) -> logging.Formatter:
         stdlib.add_log_level,
         stdlib.add_logger_name,
         stdlib.ExtraAdder(),
+        _without_rays_own,
         processors.TimeStamper(fmt="iso", utc=True),
     ]
     form: list[Processor] = [stdlib.ProcessorFormatter.remove_processors_meta]
@@ -89,6 +90,12 @@ def _console() -> dev.ConsoleRenderer:
         # The prettier ones print variables too: pictures of clients, for instance.
         exception_formatter=dev.plain_traceback,
     )
+
+
+def _without_rays_own(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    # Once Ray is imported, each line of the process has a second time, in nanoseconds.
+    event.pop("_ray_timestamp_ns", None)
+    return event
 
 
 def _without_what_the_line_says(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -311,7 +311,7 @@ def test_a_service_without_a_model_says_so_until_one_is_put_there(tmp_path, monk
     assert refused[0].headers["retry-after"] == "5"
     assert str(tmp_path) not in refused[0].text
     assert alive.status_code == 200
-    assert offered == {"models": []}
+    assert offered == {"models": [], "broken": []}
     np.testing.assert_array_equal(pixels_of(translated), INVERTED)
     assert f"there is no model in {tmp_path} yet" in caplog.text
     assert "any more" not in caplog.text

@@ -187,6 +187,14 @@ def test_for_people_a_line_begins_with_what_happened():
     assert re.fullmatch(r"\S+Z \[info\] GET / 200 \[x\] caller=me", line)
 
 
+def test_what_ray_adds_to_each_line_is_left_out():
+    fields = {"name": "x", "msg": "GET / 200", "levelname": "INFO", "_ray_timestamp_ns": 7}
+
+    line = log_form("json").format(logging.makeLogRecord(fields))
+
+    assert "ray" not in line
+
+
 class Terminal(io.StringIO):
     """Stands for a screen."""
 
