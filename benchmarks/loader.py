@@ -6,15 +6,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.clock import Times, measure_alternately
+from benchmarks.loader_report import Loaded, LoaderReport, show
 from benchmarks.machine import Machine
 from benchmarks.program import check_writable, console, run_program, watched
 from benchmarks.variants import settings_for, wait_for
@@ -27,9 +25,6 @@ from training.pictures import picture_files
 from training.settings import TrainSettings
 from training.state import TrainState
 from training.step import train_step
-
-GOAL = 500
-"""Pictures per second and core."""
 
 
 class LoaderBenchmark(BaseModel):
@@ -55,31 +50,6 @@ class LoaderBenchmark(BaseModel):
     """File to write all facts to."""
 
 
-class Loaded(BaseModel):
-    """One size of batches."""
-
-    model_config = ConfigDict(frozen=True)
-
-    batch: int
-    milliseconds: Times
-    """To cut one batch of both domains."""
-    pictures_per_second: float
-    """Of both domains together, on one core."""
-    step_milliseconds: float | None
-    share: float | None
-    """Of the whole step's time that passes until its pictures are on the device."""
-
-
-class LoaderReport(BaseModel):
-    """All facts of one run of the benchmark."""
-
-    model_config = ConfigDict(frozen=True)
-
-    machine: Machine
-    settings: dict[str, Any]
-    batches: tuple[Loaded, ...]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the JSON."""
     return run_program(_run, arguments)
@@ -89,7 +59,7 @@ def _run(arguments: Sequence[str]) -> None:
     benchmark = parse(LoaderBenchmark, arguments, "python -m benchmarks.loader")
     check_writable(benchmark.json_file)
     report = measure(benchmark)
-    _show(report, console())
+    show(report, console())
     if benchmark.json_file:
         write_json(report, benchmark.json_file)
 
@@ -188,25 +158,6 @@ def _step(
         wholes.append(1000 * (end - begin))
         shares.append((there - begin) / (end - begin))
     return statistics.median(wholes[1:]), statistics.median(shares[1:])
-
-
-def _show(report: LoaderReport, console: Console) -> None:
-    console.print(str(report.machine))
-    table = Table(title="pictures from memory", title_justify="left", box=box.SIMPLE)
-    for heading in ("batch", "ms", "pictures/s and core", "a step, ms", "share of pictures"):
-        table.add_column(heading, justify="right")
-    for found in report.batches:
-        step = "–" if found.step_milliseconds is None else f"{found.step_milliseconds:,.1f}"
-        share = "–" if found.share is None else f"{found.share:.2%}"
-        table.add_row(
-            f"{found.batch}",
-            f"{found.milliseconds.median:.3f}",
-            f"{found.pictures_per_second:,.0f}",
-            step,
-            share,
-        )
-    console.print(table)
-    console.print(f"Goal: {GOAL} pictures per second and core, and less than 2 % of the time.")
 
 
 if __name__ == "__main__":
