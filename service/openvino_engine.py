@@ -17,8 +17,9 @@ from service.engine import Anything, EngineError, Pictures, Precision
 for _name in ("openvino_telemetry", "openvino.tools.ovc"):
     sys.modules.setdefault(_name, None)  # pyright: ignore[reportArgumentType] - "is not there"
 
-# oneDNN, beneath it, would keep 1,024 kernels more than the cache below: 80 MiB for nothing.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
+# oneDNN, beneath it, would keep 1,024 kernels, which takes thousands of sizes to fill: memory would
+# seem to grow for ever. None at all would slow the service down (docs/log.md).
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
 
 import openvino  # noqa: E402
 from openvino.frontend import FrontEnd, FrontEndManager  # noqa: E402
