@@ -84,7 +84,7 @@ def saturation(
     files, bare = jpegs(_PICTURES, SIDE), Bare(subject)
     bare.pictures_per_second(files[:_BLOCK])  # warm
     count = int(bare.pictures_per_second(files[:_BLOCK]) * round_seconds)
-    work = list(islice(cycle(files), max(count, 4 * max(concurrency))))
+    work = list(islice(cycle(files), max(count, 2 * max(concurrency))))
     speeds: dict[int, list[float]] = {clients: [] for clients in (0, *concurrency)}
     tally = Tally()
     with serving(subject.models, subject.flags) as service:

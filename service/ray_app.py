@@ -18,6 +18,7 @@ from service.app import create_app
 from service.arenas import keep_few_arenas
 from service.request_log import form_log
 from service.settings import ServiceSettings
+from service.slices import keep_slices_whole
 
 _SECONDS_TO_RETRY = 1.0
 
@@ -76,6 +77,7 @@ class Replica:
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Make the application, of which nothing could be sent from elsewhere."""
         keep_few_arenas()
+        keep_slices_whole()
         logging.basicConfig(level=logging.WARNING)
         logging.getLogger("service").setLevel(logging.INFO)
         form_log(self._settings.log_format)

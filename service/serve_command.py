@@ -16,6 +16,7 @@ from service.metrics import Metrics
 from service.request_log import form_log
 from service.server import Server
 from service.settings import ServiceSettings
+from service.slices import keep_slices_whole
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def run(arguments: Sequence[str]) -> int:
             model to serve.
     """
     keep_few_arenas()
+    keep_slices_whole()
     settings = parse(ServiceSettings, arguments, "cyclegan serve")
     form_log(settings.log_format)
     with take_port(settings.host, settings.port) as listener:

@@ -5,24 +5,17 @@ more is dropped before its next phase; a phase that has begun is finished, and h
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor, Future
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Awaitable
+from concurrent.futures import Executor
 
 from starlette.requests import ClientDisconnect
 
 from service.admission import Admission
 from service.batching import Inference
 from service.errors import DeadlineExceeded
-from service.images import encode
-from service.pipeline import Order, Read, Result, Stopwatch
+from service.passage import Passage, Reader
+from service.pipeline import Order, Result, Stopwatch
 from service.translator import Translator
-
-Given = TypeVar("Given")
-
-Reader = Callable[[bytes, Order], "Future[Read]"]
-"""Begins to decode a picture, in another thread or process."""
 
 
 class Workshop:
@@ -97,31 +90,24 @@ class Workshop:
         watch = Stopwatch()
         async with self.admission.place(caller):
             watch.lap("queue")
-            given = await _finished(self._reader(data, order))
-            watch.lap("decode")
-            pixels = await _finished(self._inference.submit(translator, given.picture.pixels))
-            watch.lap("infer")
-            picture = replace(given.picture, pixels=pixels)
-            encoded = await _finished(
-                self._writers.submit(encode, picture, order.format, order.quality)
-            )
-            watch.lap("encode")
-        return Result(encoded, given.picture.size, given.size, watch.timings)
+            passage = Passage(self._reader, self._inference, self._writers, watch)
+            passage.begin(data, translator, order)
+            return await _ended(passage)
 
 
-async def _finished(future: "Future[Given]") -> Given:
-    """Wait for a thread; when cancelled, leave only with it: its place is not free before."""
-    waiter = asyncio.wrap_future(future)
+async def _ended(passage: Passage) -> Result:
+    """Wait for the end; when cancelled, leave only with it: its place is not free before."""
+    waiter = asyncio.wrap_future(passage.end)
     try:
         return await asyncio.shield(waiter)
     except asyncio.CancelledError:
-        if not future.cancel():  # it has begun
-            await asyncio.wait({waiter})
-            _look_at_the_error(waiter)
+        passage.drop()
+        await asyncio.wait({waiter})
+        _look_at_the_error(waiter)
         raise
 
 
-def _look_at_the_error(future: "asyncio.Future[Given]") -> None:
+def _look_at_the_error(future: "asyncio.Future[Result]") -> None:
     # Else Python would complain that nobody did.
     if not future.cancelled():
         future.exception()
