@@ -35,6 +35,7 @@ from service.pipeline import read
 from service.problems import install_problems
 from service.rates import Rates
 from service.settings import ServiceSettings
+from service.slices import keep_slices_whole
 from service.state import ServiceState
 from service.tracing import TELEMETRY
 from service.workshop import Reader, Workshop
@@ -115,7 +116,7 @@ def _workshop(settings: ServiceSettings, on_batch: Callable[[int], None]) -> Gen
     rates = Rates(settings.rate_limit) if settings.rate_limit else None
     admission = Admission(workers, settings.queue, share, rates, settings.deadline_seconds)
     with (
-        ThreadPoolExecutor(workers, thread_name_prefix="codec") as codecs,
+        ThreadPoolExecutor(workers, "codec", keep_slices_whole) as codecs,
         _reader(settings, workers, codecs) as reader,
         closing(Inference(batch_size, delay, on_batch)) as inference,
     ):

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from cyclegan.errors import ModelError
+from service.slices import keep_slices_whole
 from service.translator import Translator
 
 Pixels = UInt8[np.ndarray, "h w 3"]
@@ -57,7 +58,7 @@ class Inference:
         self._on_batch = on_batch
         self._waiting = deque[_Job]()
         self._changed = Condition()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="infer")
+        self._thread = ThreadPoolExecutor(1, "infer", keep_slices_whole)
 
     def submit(self, translator: Translator, pixels: Pixels) -> "Future[Pixels]":
         """Translate when it is this picture's turn; cancelled before, it is not."""

@@ -18,7 +18,7 @@ from service.app import create_app
 from service.arenas import keep_few_arenas
 from service.request_log import form_log
 from service.settings import ServiceSettings
-from service.slices import keep_slices_whole
+from service.slices import hand_over_early, slices_kept_whole
 
 _SECONDS_TO_RETRY = 1.0
 
@@ -77,11 +77,12 @@ class Replica:
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Make the application, of which nothing could be sent from elsewhere."""
         keep_few_arenas()
-        keep_slices_whole()
+        hand_over_early()
         logging.basicConfig(level=logging.WARNING)
         logging.getLogger("service").setLevel(logging.INFO)
         form_log(self._settings.log_format)
-        return create_app(self._settings)
+        with slices_kept_whole():  # by the threads that the models start
+            return create_app(self._settings)
 
 
 def build(settings: RayServiceSettings) -> Application:

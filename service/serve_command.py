@@ -16,7 +16,7 @@ from service.metrics import Metrics
 from service.request_log import form_log
 from service.server import Server
 from service.settings import ServiceSettings
-from service.slices import keep_slices_whole
+from service.slices import hand_over_early, slices_kept_whole
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +29,15 @@ def run(arguments: Sequence[str]) -> int:
             model to serve.
     """
     keep_few_arenas()
-    keep_slices_whole()
+    hand_over_early()
     settings = parse(ServiceSettings, arguments, "cyclegan serve")
     form_log(settings.log_format)
     with take_port(settings.host, settings.port) as listener:
         if not (settings.api_keys or settings.open):
             check_nobody_else_gets_here(listener, settings.host)
         # Before the server starts, since it would answer an error with a trace.
-        catalogue = load_catalogue(settings)
+        with slices_kept_whole():  # by the threads that the models start
+            catalogue = load_catalogue(settings)
         try:
             listener.listen()
         except OSError as error:  # another program was quicker while the models were loaded

@@ -1,17 +1,44 @@
-"""How long the scheduler lets a thread compute before another of this process takes its core."""
+"""Who takes a core, or the interpreter, from whom."""
 
 import contextlib
 import os
+import sys
+from collections.abc import Generator
+
+_SWITCH_SECONDS = 0.0005  # Python's own choice is ten times as long
+
+
+def hand_over_early() -> None:
+    """Let a thread that waits for the interpreter have it soon.
+
+    The thread that runs the models is in the interpreter only between two runs; for as long as it
+    waits for it there, all cores of the models rest.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
 
 
 def keep_slices_whole() -> None:
-    """Let no thread take a core from another just because it has been woken (Linux).
+    """Let this thread, and those that it starts, take no core by merely waking up (Linux).
 
-    A request wakes the event loop and the codecs about ten times, and each time one of the threads
-    of the model that works at another picture had to wait, and its siblings with it: 3 to 4 % of
-    the pictures a second of a saturated service (docs/log.md). Threads and processes that are
-    started after this inherit it.
+    A request wakes decoders, encoders and threads of the models about ten times. Each time one of
+    the threads of a model that works at another picture had to wait, and its siblings with it: 1 to
+    3 % of the pictures a second of a saturated service. The event loop stays as it is, or health
+    checks would wait for a slice (docs/log.md).
     """
-    if hasattr(os, "SCHED_BATCH"):
+    _ask_for("SCHED_BATCH")
+
+
+@contextlib.contextmanager
+def slices_kept_whole() -> Generator[None]:
+    """Start threads for which `keep_slices_whole` holds, from one for which it does not."""
+    keep_slices_whole()
+    try:
+        yield
+    finally:
+        _ask_for("SCHED_OTHER")
+
+
+def _ask_for(policy: str) -> None:
+    if hasattr(os, policy):
         with contextlib.suppress(OSError):  # a sandbox may forbid it; then it is only slower
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            os.sched_setscheduler(0, getattr(os, policy), os.sched_param(0))

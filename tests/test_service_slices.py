@@ -1,40 +1,63 @@
-"""What the scheduler is asked for."""
+"""What the scheduler and the interpreter are asked for."""
 
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.slices import keep_slices_whole
+from service.slices import keep_slices_whole, slices_kept_whole
 
-SCRIPT = """
-import os
-from concurrent.futures import ThreadPoolExecutor
-from service.slices import keep_slices_whole
-keep_slices_whole()
-print(ThreadPoolExecutor(1).submit(os.sched_getscheduler, 0).result())
-"""
+ON_LINUX = pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="not Linux")
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="not Linux")
-def test_threads_that_come_later_do_not_take_a_core_from_another_by_waking():
-    run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-
-    assert int(run.stdout) == os.SCHED_BATCH
+def policy_of_a_new_thread():
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(os.sched_getscheduler, 0).result()
 
 
-def test_where_it_is_forbidden_the_service_starts_all_the_same(monkeypatch):
+@ON_LINUX
+def test_threads_that_are_started_within_take_no_core_by_waking_and_others_do():
+    before = policy_of_a_new_thread()
+    with slices_kept_whole():
+        within = policy_of_a_new_thread()
+    after = policy_of_a_new_thread()
+
+    assert [before, within, after] == [os.SCHED_OTHER, os.SCHED_BATCH, os.SCHED_OTHER]
+
+
+@ON_LINUX
+def test_a_pool_may_ask_for_its_own_threads_alone():
+    with ThreadPoolExecutor(1, initializer=keep_slices_whole) as pool:
+        inside = pool.submit(os.sched_getscheduler, 0).result()
+
+    assert [inside, os.sched_getscheduler(0)] == [os.SCHED_BATCH, os.SCHED_OTHER]
+
+
+def test_where_it_is_forbidden_all_goes_on(monkeypatch):
     def forbid(*_):
         raise PermissionError
 
     monkeypatch.setattr(os, "sched_setscheduler", forbid, raising=False)
 
-    keep_slices_whole()
+    with slices_kept_whole():
+        pass
 
 
 def test_elsewhere_than_on_linux_nothing_is_asked(monkeypatch):
-    monkeypatch.delattr(os, "SCHED_BATCH", raising=False)
-    monkeypatch.setattr(os, "sched_setscheduler", None, raising=False)
+    for name in ("SCHED_BATCH", "SCHED_OTHER", "sched_setscheduler"):
+        monkeypatch.delattr(os, name, raising=False)
 
-    keep_slices_whole()
+    with slices_kept_whole():
+        pass
+
+
+def test_who_waits_for_the_interpreter_has_it_within_half_a_millisecond():
+    script = (
+        "import sys; from service.slices import hand_over_early as go; "
+        "go(); print(sys.getswitchinterval())"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert float(run.stdout) == pytest.approx(0.0005)
