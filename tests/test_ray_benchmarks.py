@@ -1,7 +1,14 @@
 """Bulk translation on Ray, as its benchmark sees it; and what is computed of measured numbers."""
 
+import asyncio
+from itertools import count
+from types import SimpleNamespace
+
 import pytest
 
+from benchmarks import ray_serve
+from benchmarks.load_client import Answer
+from benchmarks.load_tally import Tally
 from benchmarks.ray_bulk import RayBulk, measure
 from benchmarks.scale import Scale, bulk, service
 
@@ -25,6 +32,23 @@ ASSUMED = {
     "read_dollars": 0.5,
     "write_dollars": 4.5,
 }
+
+
+def test_a_speed_counts_the_answers_of_its_own_measurement_alone(monkeypatch):
+    async def ten_answers(client, requests, clients, note):
+        for _ in range(10):
+            note(Answer(200, 0.1, {}, b""))
+
+    seconds = count()
+    monkeypatch.setattr(ray_serve, "in_turn", ten_answers)
+    monkeypatch.setattr(ray_serve, "perf_counter", lambda: next(seconds))
+    tally = Tally()
+
+    service, benchmark = SimpleNamespace(port=1), ray_serve.RayServe()
+
+    speeds = [asyncio.run(ray_serve._speed(service, benchmark, tally)) for _ in range(2)]
+
+    assert (speeds, tally.total) == ([10, 10], 20)
 
 
 @pytest.mark.ray
