@@ -42,7 +42,11 @@ def service(models, tmp_path_factory):  # noqa: F811
 
 @pytest.fixture(scope="module")
 def client(service):
-    with httpx2.Client(base_url=service.url, timeout=60) as client:
+    def note(response):
+        service.last_id = response.headers.get("x-request-id")
+
+    hooks = {"response": [note]}
+    with httpx2.Client(base_url=service.url, timeout=60, event_hooks=hooks) as client:
         yield client
 
 
@@ -62,16 +66,18 @@ def caplog(service):
 class RemoteLog:
     def __init__(self, service):
         self._service = service
-        self._before = len(service.lines)
 
     def set_level(self, level):
         pass
 
     @property
     def records(self):
+        """Up to the line of the last answer; Ray brings lines late, those of earlier ones too."""
         for _ in range(100):
-            if len(lines := self._service.lines) > self._before:
-                return lines
+            lines = self._service.lines
+            ids = [getattr(line, "request_id", None) for line in lines]
+            if self._service.last_id in ids:
+                return lines[: ids.index(self._service.last_id) + 1]
             time.sleep(0.1)
         raise TimeoutError("no line in the log")
 
