@@ -35,22 +35,32 @@ def test_a_pool_may_ask_for_its_own_threads_alone():
     assert [inside, os.sched_getscheduler(0)] == [os.SCHED_BATCH, os.SCHED_OTHER]
 
 
+@ON_LINUX
 def test_where_it_is_forbidden_all_goes_on(monkeypatch):
-    def forbid(*_):
+    asked = []
+
+    def forbid(thread, policy, parameters):
+        asked.append(policy)
         raise PermissionError
 
-    monkeypatch.setattr(os, "sched_setscheduler", forbid, raising=False)
+    monkeypatch.setattr(os, "sched_setscheduler", forbid)
 
     with slices_kept_whole():
         pass
+
+    assert asked == [os.SCHED_BATCH, os.SCHED_OTHER]
 
 
 def test_elsewhere_than_on_linux_nothing_is_asked(monkeypatch):
-    for name in ("SCHED_BATCH", "SCHED_OTHER", "sched_setscheduler"):
-        monkeypatch.delattr(os, name, raising=False)
+    asked = []
+    monkeypatch.delattr(os, "SCHED_BATCH", raising=False)
+    monkeypatch.delattr(os, "SCHED_OTHER", raising=False)
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *given: asked.append(given), raising=False)
 
     with slices_kept_whole():
         pass
+
+    assert asked == []
 
 
 def test_who_waits_for_the_interpreter_has_it_within_half_a_millisecond():
