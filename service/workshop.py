@@ -5,17 +5,22 @@ more is dropped before its next phase; a phase that has begun is finished, and h
 """
 
 import asyncio
-from collections.abc import Awaitable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, Future
+from dataclasses import replace
 
 from starlette.requests import ClientDisconnect
 
 from service.admission import Admission
-from service.batching import Inference
+from service.batching import Inference, Pixels
 from service.errors import DeadlineExceeded
-from service.passage import Passage, Reader
-from service.pipeline import Order, Result, Stopwatch
+from service.images import encode
+from service.passage import Passage, Phases
+from service.pipeline import Order, Read, Result, Stopwatch
 from service.translator import Translator
+
+Reader = Callable[[bytes, Order], "Future[Read]"]
+"""Begins to decode a picture, in another thread or process."""
 
 
 class Workshop:
@@ -90,9 +95,19 @@ class Workshop:
         watch = Stopwatch()
         async with self.admission.place(caller):
             watch.lap("queue")
-            passage = Passage(self._reader, self._inference, self._writers, watch)
-            passage.begin(data, translator, order)
-            return await _ended(passage)
+            return await _ended(Passage(self._phases(data, translator, order, watch)))
+
+    def _phases(
+        self, data: bytes, translator: Translator, order: Order, watch: Stopwatch
+    ) -> Phases:
+        given: Read = yield self._reader(data, order)
+        watch.lap("decode")
+        pixels: Pixels = yield self._inference.submit(translator, given.picture.pixels)
+        watch.lap("infer")
+        picture = replace(given.picture, pixels=pixels)
+        encoded: bytes = yield self._writers.submit(encode, picture, order.format, order.quality)
+        watch.lap("encode")
+        return Result(encoded, given.picture.size, given.size, watch.timings)
 
 
 async def _ended(passage: Passage) -> Result:
