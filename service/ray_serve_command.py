@@ -45,6 +45,8 @@ def run(arguments: Sequence[str]) -> int:
         _wait_for_a_signal()
         logger.info("stopping")
         serve.delete(_NAME)
+        if not settings.ray_address:
+            serve.shutdown()  # HAProxy would outlive the cluster
     return 0
 
 
