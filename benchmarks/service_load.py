@@ -26,6 +26,7 @@ from benchmarks.load_swap import swap
 from benchmarks.machine import Machine
 from benchmarks.program import check_writable, console, run_program, watched
 from cyclegan.command_line import parse, write_json
+from service.slices import collect_only_what_comes
 
 Preset = Literal["paper", "compact", "tiny"]
 Case = Literal[
@@ -91,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> None:
     load = parse(ServiceLoad, arguments, "python -m benchmarks.service_load")
     check_writable(load.json_file)
+    collect_only_what_comes()  # or pauses of this process are measured too
     report = measure(load)
     show(report, console())
     if load.json_file:

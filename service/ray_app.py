@@ -18,7 +18,7 @@ from service.app import create_app
 from service.arenas import keep_few_arenas
 from service.request_log import form_log
 from service.settings import ServiceSettings
-from service.slices import hand_over_early, slices_kept_whole
+from service.slices import collect_only_what_comes, hand_over_early, slices_kept_whole
 
 _SECONDS_TO_RETRY = 1.0
 
@@ -82,7 +82,9 @@ class Replica:
         logging.getLogger("service").setLevel(logging.INFO)
         form_log(self._settings.log_format)
         with slices_kept_whole():  # by the threads that the models start
-            return create_app(self._settings)
+            app = create_app(self._settings)
+        collect_only_what_comes()
+        return app
 
 
 def build(settings: RayServiceSettings) -> Application:

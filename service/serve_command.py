@@ -16,7 +16,7 @@ from service.metrics import Metrics
 from service.request_log import form_log
 from service.server import Server
 from service.settings import ServiceSettings
-from service.slices import hand_over_early, slices_kept_whole
+from service.slices import collect_only_what_comes, hand_over_early, slices_kept_whole
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         # Its lines at start say again what ours has said.
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         metrics = _metrics_served(app.state.metrics, settings.metrics_host, settings.metrics_port)
+        collect_only_what_comes()
         with metrics:
             server.run(sockets=[listener])
     return 0 if server.started and server.finished else 1

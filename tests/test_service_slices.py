@@ -71,3 +71,17 @@ def test_who_waits_for_the_interpreter_has_it_within_half_a_millisecond():
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert float(run.stdout) == pytest.approx(0.0005)
+
+
+def test_the_collector_looks_through_nothing_that_is_there_and_still_collects_what_comes():
+    script = (
+        "import gc; from service.slices import collect_only_what_comes as go; go(); "
+        "left = len(gc.get_objects()); ring = []; ring.append(ring); del ring; "
+        "print(gc.get_freeze_count(), left, gc.isenabled(), gc.collect())"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    frozen, left, enabled, collected = run.stdout.split()
+
+    assert int(frozen) > 100 * int(left)
+    assert enabled == "True"
+    assert int(collected) == 1
