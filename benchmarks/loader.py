@@ -18,8 +18,9 @@ from benchmarks.program import check_writable, console, run_program, watched
 from benchmarks.variants import settings_for, wait_for
 from cyclegan.command_line import parse, write_json
 from cyclegan.pixels import to_signed
-from training.data import Domain, UnpairedCrops
-from training.device import choose_device, prepare_device
+from training.data import UnpairedCrops
+from training.decoding import Pictures, decoded
+from training.device import choose_device, prepare_device, sent
 from training.landscapes import draw_dataset
 from training.pictures import picture_files
 from training.settings import TrainSettings
@@ -94,15 +95,20 @@ def measure(benchmark: LoaderBenchmark) -> LoaderReport:
     )
 
 
-def _drawn(folder: Path, side: int, pictures: int) -> tuple[Domain, Domain]:
+def _drawn(folder: Path, side: int, pictures: int) -> tuple[Pictures, Pictures]:
     """Draw pictures and decode them, so that the files are needed no more."""
     draw_dataset(folder, side=side, train=pictures, test=1, seed=0)
     enough = pictures * 3 * side**2
     summer, winter = (
-        Domain(picture_files(folder / name), side, enough) for name in ("trainA", "trainB")
+        decoded(
+            picture_files(folder / name),
+            side,
+            memory_bytes=enough,
+            folder=folder,
+            label=f"reading {name}",
+        )
+        for name in ("trainA", "trainB")
     )
-    summer.preload("reading summer")
-    winter.preload("reading winter")
     return summer, winter
 
 
@@ -149,7 +155,7 @@ def _step(
     shares: list[float] = []
     for _ in watched(range(1 + repeats), f"steps of batch {run.batch}"):
         begin = perf_counter()
-        real_a, real_b = (to_signed(x.to(device)) for x in crops[state.step])
+        real_a, real_b = (to_signed(sent(x, device)) for x in crops[state.step])
         wait_for(device)
         there = perf_counter()
         train_step(state, real_a, real_b, run.weights)

@@ -1,19 +1,26 @@
+import errno
+import os
+
 import numpy as np
 import pytest
 import torch
 from conftest import draw_pictures
 
-from cyclegan.errors import DataError
-from training.data import Domain, UnpairedCrops
+from cyclegan.errors import DataError, UsageError
+from training.data import UnpairedCrops
+from training.decoding import decoded
 from training.pictures import picture_files
 
 
-def plain_domain(count, side=12, offset=0):
+def plain_domain(count, side=12):
     """Pictures of one grey each, so that a crop tells which picture it is from."""
-    domain = Domain([], side, cache_bytes=0)
-    domain.files = list(range(count))
-    domain._decoded = {i: np.full((side, side, 3), offset + i, np.uint8) for i in range(count)}
-    return domain
+    greys = np.arange(count, dtype=np.uint8)
+    return np.broadcast_to(greys[:, None, None, None], (count, side, side, 3))
+
+
+def read(folder, side, memory_bytes=2**20):
+    files = picture_files(folder)
+    return decoded(files, side, memory_bytes=memory_bytes, folder=folder, label="reading")
 
 
 def crops(a, b, **changes):
@@ -21,9 +28,9 @@ def crops(a, b, **changes):
 
 
 def test_a_step_always_gives_the_same_crops(tmp_path):
-    files = picture_files(draw_pictures(tmp_path / "a", 4))
-    first = crops(Domain(files, 12, 0), Domain(files, 12, 0))
-    second = crops(Domain(files, 12, 2**20), Domain(files, 12, 2**20))
+    folder = draw_pictures(tmp_path / "a", 4)
+    first = crops(read(folder, 12), read(folder, 12))
+    second = crops(read(folder, 12), read(folder, 12))
 
     for step in (17, 3, 17, 0):
         for one, other in zip(first[step], second[step], strict=True):
@@ -31,8 +38,7 @@ def test_a_step_always_gives_the_same_crops(tmp_path):
 
 
 def test_seeds_and_steps_give_different_crops(tmp_path):
-    files = picture_files(draw_pictures(tmp_path / "a", 4))
-    domain = Domain(files, 16, 2**20)
+    domain = read(draw_pictures(tmp_path / "a", 4), 16)
 
     assert not torch.equal(crops(domain, domain)[0][0], crops(domain, domain)[1][0])
     assert not torch.equal(crops(domain, domain)[0][1], crops(domain, domain, seed=1)[0][1])
@@ -78,8 +84,7 @@ def test_b_is_drawn_anew_for_each_step_whatever_a_shows():
 
 def test_half_of_the_crops_are_mirrored():
     ramp = np.broadcast_to(np.arange(12, dtype=np.uint8)[None, :, None], (12, 12, 3))
-    domain = plain_domain(1)
-    domain._decoded = {0: ramp}
+    domain = ramp[None]
     data = crops(domain, domain)
 
     mirrored = sum(int(data[s][0][0, 0, 0, 0] > data[s][0][0, 0, 0, 1]) for s in range(1000))
@@ -90,9 +95,7 @@ def test_half_of_the_crops_are_mirrored():
 
 def test_every_place_of_a_picture_can_be_cropped():
     places = np.arange(144, dtype=np.uint8).reshape(12, 12, 1).repeat(3, axis=2)
-    domain = plain_domain(1)
-    domain._decoded = {0: places}
-    data = crops(domain, domain, flip=False)
+    data = crops(places[None], places[None], flip=False)
 
     corners = {int(data[step][0][0, 0, 0, 0]) for step in range(1000)}
 
@@ -116,14 +119,27 @@ def test_a_batch_larger_than_the_domains_repeats_pictures():
     assert data.steps_per_epoch == 1
 
 
-def test_only_as_many_pictures_as_fit_are_kept(tmp_path):
-    files = picture_files(draw_pictures(tmp_path / "a", 4))
-    domain = Domain(files, 10, cache_bytes=2 * 300 + 299)
+def test_pictures_that_do_not_fit_into_memory_come_from_a_file(tmp_path):
+    folder = draw_pictures(tmp_path / "a", 4)
+    fitting = read(folder, 10, memory_bytes=4 * 300)
 
-    domain.preload("reading")
+    mapped = read(folder, 10, memory_bytes=4 * 300 - 1)
 
-    assert len(domain._decoded) == 2
-    assert domain[3].shape == (10, 10, 3)
+    assert isinstance(mapped, np.memmap)
+    assert not isinstance(fitting, np.memmap)
+    np.testing.assert_array_equal(mapped, fitting)
+    np.testing.assert_array_equal(crops(mapped, mapped)[5][0], crops(fitting, fitting)[5][0])
+    assert len(list(folder.iterdir())) == 4  # the file has no name
+
+
+def test_pictures_that_fit_nowhere_are_refused_with_the_way_out(tmp_path, monkeypatch):
+    def full(descriptor, offset, size):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+
+    with pytest.raises(UsageError, match=r"4 pictures of 10 pixels are .* GiB.*--cache-mib"):
+        read(draw_pictures(tmp_path / "a", 4), 10, memory_bytes=0)
 
 
 def test_a_damaged_picture_is_met_before_training(tmp_path):
@@ -131,4 +147,4 @@ def test_a_damaged_picture_is_met_before_training(tmp_path):
     (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:200])
 
     with pytest.raises(DataError, match=r"1\.png"):
-        Domain(picture_files(folder), 12, cache_bytes=2**20).preload("reading")
+        read(folder, 12)

@@ -1,60 +1,15 @@
 """Unpaired crops: item = f(seed, step), so that a run can be continued at any step."""
 
 from collections.abc import Sequence
-from multiprocessing.pool import ThreadPool
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from rich.progress import track
 from torch import Tensor
 
-from cyclegan.cores import available_cores
-from training.pictures import read_resized
+from training.decoding import Pictures
 
 Crops = UInt8[Tensor, "n 3 h w"]
-
-
-class Domain:
-    """The pictures of one folder, resized to a square; those that fit are kept in memory."""
-
-    def __init__(self, files: Sequence[Path], load_size: int, cache_bytes: int) -> None:
-        self.files = files
-        self.load_size = load_size
-        self._cache_bytes = cache_bytes
-        self._decoded: dict[int, UInt8[np.ndarray, "side side 3"]] = {}
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> UInt8[np.ndarray, "side side 3"]:
-        """Picture number `index`; the caller must not change it.
-
-        Raises:
-            DataError: The file cannot be read.
-        """
-        if index in self._decoded:
-            return self._decoded[index]
-        return self._read(self.files[index])
-
-    def preload(self, label: str) -> None:
-        """Decode as many pictures as fit into memory, so that a bad file is met at once.
-
-        Raises:
-            DataError: A file cannot be read.
-        """
-        files = self.files[: self._fitting]
-        with ThreadPool(available_cores()) as pool:
-            read = pool.imap(self._read, files)
-            self._decoded = dict(enumerate(track(read, label, len(files), transient=True)))
-
-    @property
-    def _fitting(self) -> int:
-        return self._cache_bytes // (3 * self.load_size**2)
-
-    def _read(self, file: Path) -> UInt8[np.ndarray, "side side 3"]:
-        return read_resized(file, self.load_size)
 
 
 class UnpairedCrops:
@@ -68,8 +23,8 @@ class UnpairedCrops:
 
     def __init__(
         self,
-        a: Domain,
-        b: Domain,
+        a: Pictures,
+        b: Pictures,
         *,
         crop: int,
         flip: bool,
@@ -102,9 +57,9 @@ class UnpairedCrops:
     def _epoch_pictures(self) -> int:
         return max(len(self.a), len(self.b), self.batch)
 
-    def _crops(self, domain: Domain, chosen: list[int], rng: np.random.Generator) -> Crops:
-        windows = [self._window(domain.load_size, rng) for _ in chosen]
-        crops = [self._cut(domain[chosen[place]], *windows[place]) for place in self._mine]
+    def _crops(self, pictures: Pictures, chosen: list[int], rng: np.random.Generator) -> Crops:
+        windows = [self._window(pictures.shape[1], rng) for _ in chosen]
+        crops = [self._cut(pictures[chosen[place]], *windows[place]) for place in self._mine]
         return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
 
     def _window(self, side: int, rng: np.random.Generator) -> tuple[int, int, bool]:

@@ -76,6 +76,13 @@ def precision_context(
     return torch.autocast(device.type, torch.bfloat16)
 
 
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy to the device; on CUDA from pinned memory, so that nobody waits for it."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
     """Let whatever a rank's step draws at random follow from the run's seed and the step's number.
 

@@ -10,7 +10,7 @@ from cyclegan.errors import UsageError
 from cyclegan.pixels import to_signed
 from training.compile_choice import settled_compilation
 from training.data import UnpairedCrops
-from training.device import choose_device, prepare_device, seed_step
+from training.device import choose_device, prepare_device, seed_step, sent
 from training.doctor import Doctor
 from training.fitting import is_out_of_memory, too_large
 from training.folders import DataFolders, find_folders
@@ -131,7 +131,7 @@ def _take_steps(
         while state.step < last and may_go_on():
             rate = settings.schedule.rate(state.step, crops.steps_per_epoch) * state.rate_share
             state.set_learning_rate(rate, rate * settings.optimizers.discriminators_rate)
-            real_a, real_b = (to_signed(x.to(device)) for x in crops[state.step])
+            real_a, real_b = (to_signed(sent(x, device)) for x in crops[state.step])
             seed_step(settings.seed, state.step, ranks.rank)
             losses = train_step(state, real_a, real_b, settings.weights)
             state.average.update(state.networks)

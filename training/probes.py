@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 import torch
 
 from cyclegan.networks import Networks
 from cyclegan.objectives import Images
 from cyclegan.pixels import to_signed
-from training.data import Domain, UnpairedCrops
+from training.data import UnpairedCrops
+from training.decoding import Pictures
 from training.device import precision_context
 
 
@@ -35,11 +35,11 @@ class Probes:
         return made
 
 
-def _middles(domain: Domain, crop: int) -> Images:
-    start = (domain.load_size - crop) // 2
+def _middles(pictures: Pictures, crop: int) -> Images:
+    start = (pictures.shape[1] - crop) // 2
     middle = slice(start, start + crop)
-    pictures = [domain[index][middle, middle] for index in _spread(len(domain))]
-    return to_signed(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2))
+    chosen = pictures[_spread(len(pictures)), middle, middle]
+    return to_signed(torch.from_numpy(chosen).permute(0, 3, 1, 2))
 
 
 def _spread(pictures: int) -> Sequence[int]:

@@ -95,7 +95,8 @@ class TrainSettings(BaseModel):
     """Where the doctor finds a failure, warn says so and goes on; rollback goes back to the last
     healthy checkpoint with half the learning rate, 3 times at most; stop ends with exit code 1."""
     cache_mib: NonNegativeInt = 4096
-    """Memory for decoded pictures, in MiB; beyond it they are decoded again at each use."""
+    """Memory for decoded pictures, in MiB; more of them lie in a file in the run's folder, which
+    vanishes when training ends."""
     seed: int = Field(default=0, ge=0, lt=2**62)
     """Start of all randomness: weights, order, crops, histories."""
     objective: Objective = "lsgan"

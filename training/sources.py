@@ -5,7 +5,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from cyclegan.generator import Generator
-from training.data import Domain, UnpairedCrops
+from training.data import UnpairedCrops
+from training.decoding import decoded
 from training.folders import DataFolders
 from training.pictures import picture_files
 from training.ranks import Ranks
@@ -31,12 +32,24 @@ def facts_of(settings: TrainSettings, files: Files, step: int) -> dict[str, obje
 
 
 def crops_of(files: Files, settings: TrainSettings, ranks: Ranks) -> UnpairedCrops:
-    """Read the pictures, as many as fit into memory, and cut this rank's share of them."""
+    """Read the pictures and cut this rank's share of them.
+
+    Raises:
+        DataError: A picture cannot be read.
+        UsageError: There is no room for them.
+    """
     budget = settings.cache_mib * 2**20
-    a = Domain(files[0], settings.load_size, budget * len(files[0]) // sum(map(len, files)))
-    b = Domain(files[1], settings.load_size, budget * len(files[1]) // sum(map(len, files)))
-    a.preload(f"reading {settings.names[0]}")
-    b.preload(f"reading {settings.names[1]}")
+    settings.run.mkdir(parents=True, exist_ok=True)
+    a, b = (
+        decoded(
+            of_domain,
+            settings.load_size,
+            memory_bytes=budget * len(of_domain) // sum(map(len, files)),
+            folder=settings.run,
+            label=f"reading {name}",
+        )
+        for of_domain, name in zip(files, settings.names, strict=True)
+    )
     return UnpairedCrops(
         a,
         b,
