@@ -48,6 +48,8 @@ class StepBenchmark(BaseModel):
     """Networks, as in `cyclegan train`."""
     precision: tuple[Precision, ...] = ("fp32", "bf16")
     """Precisions of our step; the naive one is always fp32."""
+    compile: bool = False
+    """Also take our steps with torch.compile; on a CPU the first one then takes a minute."""
     repeats: PositiveInt = 10
     """Rounds; in each, every step is timed once."""
     steps: PositiveInt | None = None
@@ -86,7 +88,7 @@ def measure(benchmark: StepBenchmark) -> TrainingReport:
     """
     device = _device(benchmark)
     settings = settings_for(benchmark.preset, benchmark.size, benchmark.batch)
-    variants = [_NAIVE, *(Variant("ours", p) for p in dict.fromkeys(benchmark.precision))]
+    variants = [_NAIVE, *_ours(benchmark)]
     # Memory comes first: later this process itself holds some of the device's.
     memory = _memory(variants, settings, device) if benchmark.memory else {}
     prepare_device(device, "fp32")
@@ -139,6 +141,11 @@ class _Found:
             memory_mib=self.memory.get(variant.name),
             slowest=self.slowest.get(variant.name, ()),
         )
+
+
+def _ours(benchmark: StepBenchmark) -> list[Variant]:
+    ways = (False, True) if benchmark.compile else (False,)
+    return [Variant("ours", p, way) for p in dict.fromkeys(benchmark.precision) for way in ways]
 
 
 def _device(benchmark: StepBenchmark) -> torch.device:

@@ -43,15 +43,19 @@ class Variant(NamedTuple):
 
     kind: Literal["naive", "ours"]
     precision: Precision
+    compiled: bool = False
+    """By torch.compile; ours only."""
 
     @property
     def name(self) -> str:
         """How tables call it."""
-        return f"{self.kind} {self.precision}"
+        return f"{self.kind} {self.precision}{' compiled' if self.compiled else ''}"
 
     def step(self, settings: TrainSettings, device: torch.device) -> Step:
         """Build the networks and return what takes one step with them, always the same pictures."""
-        settings = settings.model_copy(update={"precision": self.precision})
+        settings = settings.model_copy(
+            update={"precision": self.precision, "compile": "on" if self.compiled else "off"}
+        )
         torch.manual_seed(settings.seed)
         shape = settings.batch, 3, settings.crop, settings.crop
         real_a = torch.rand(shape, device=device) * 2 - 1

@@ -1,6 +1,7 @@
 """`--compile`: chosen by measuring, said aloud, and never a reason to stop."""
 
 import logging
+from functools import partial
 
 import pytest
 import torch
@@ -41,7 +42,9 @@ def test_auto_takes_what_was_measured_to_be_faster_and_says_so(
 ):
     caplog.set_level(logging.INFO, "training")
     seconds = {"on": compiled, "off": 2.0}
-    monkeypatch.setattr(compile_choice, "_seconds", lambda settings, _: seconds[settings.compile])
+    trial = lambda settings, _: partial(str, settings.compile)  # noqa: E731
+    monkeypatch.setattr(compile_choice, "_trial", trial)
+    monkeypatch.setattr(compile_choice, "_seconds", lambda step: seconds[step()])
 
     settled = settled_compilation(change(tiny_settings, compile="auto"), CPU, ALONE)
 
@@ -50,7 +53,7 @@ def test_auto_takes_what_was_measured_to_be_faster_and_says_so(
 
 
 def test_off_tries_nothing(tiny_settings, monkeypatch):
-    monkeypatch.setattr(compile_choice, "_seconds", pytest.fail)
+    monkeypatch.setattr(compile_choice, "_trial", pytest.fail)
 
     assert settled_compilation(tiny_settings, CPU, ALONE) is tiny_settings
 

@@ -2,6 +2,7 @@
 
 import logging
 import statistics
+from collections.abc import Callable
 from time import perf_counter
 
 import torch
@@ -34,36 +35,46 @@ def settled_compilation(
 
 
 def _is_worth_it(settings: TrainSettings, device: torch.device) -> bool:
-    compiled = settings.model_copy(update={"compile": "on"})
     begin = perf_counter()
     try:
-        seconds = _seconds(compiled, device)
+        step = _trial(settings.model_copy(update={"compile": "on"}), device)
+        step()
     except Exception as error:  # whatever compilers throw
         reason = str(error).strip().splitlines()[0]
         logger.warning("torch.compile fails (%s); training goes on without it", reason)
         return False
-    spent = perf_counter() - begin
+    logger.info("compiled in %.0f s", perf_counter() - begin)
     if settings.compile == "on":
-        logger.info("compiled in %.0f s", spent)
         return True
-    eager = _seconds(settings.model_copy(update={"compile": "off"}), device)
+    compiled = _seconds(step)
+    eager = _seconds(_trial(settings.model_copy(update={"compile": "off"}), device))
+    is_faster = compiled < eager
     logger.info(
-        "a step takes %.3g s compiled and %.3g s as it is: %s (measured in %.0f s)",
-        seconds, eager, "compiling" if seconds < eager else "not compiling", spent,
+        "a step takes %.3g s compiled and %.3g s as it is: %s",
+        compiled, eager, "compiling" if is_faster else "not compiling",
     )  # fmt: skip
-    return seconds < eager
+    return is_faster
 
 
-def _seconds(settings: TrainSettings, device: torch.device) -> float:
-    """Measure a step of networks that nobody needs, behind two that compile and warm up."""
+def _trial(settings: TrainSettings, device: torch.device) -> Callable[[], None]:
+    """Return what takes a step of networks that nobody needs."""
     state = TrainState.start(settings, device)
     random = torch.Generator().manual_seed(0)
     shape = settings.pictures_per_step, 3, settings.crop, settings.crop
     real_a, real_b = (torch.rand(shape, generator=random).to(device) * 2 - 1 for _ in range(2))
+
+    def step() -> None:
+        losses = train_step(state, real_a, real_b, settings.weights)
+        losses.cycle_a.item()  # waits for the device
+
+    return step
+
+
+def _seconds(step: Callable[[], None]) -> float:
+    """Measure a step, behind two that warm up."""
     taken: list[float] = []
     for _ in range(2 + _TRIES):
         begin = perf_counter()
-        losses = train_step(state, real_a, real_b, settings.weights)
-        losses.cycle_a.item()  # waits for the device
+        step()
         taken.append(perf_counter() - begin)
     return statistics.median(taken[2:])
