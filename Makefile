@@ -47,7 +47,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python >= 3.11 is needed')"
 	$(PYTHON) -m venv .venv
 	$(RUN)python -m pip install --quiet --disable-pip-version-check uv==0.13.8
-	$(UV) pip install --quiet --python .venv --require-hashes --requirement requirements.txt
+	$(UV) pip install --quiet --compile-bytecode --python .venv --require-hashes --requirement requirements.txt
 	$(UV) pip install --quiet --python .venv --no-deps --editable .
 	touch $@
 
