@@ -32,6 +32,7 @@ def settings_for(preset: str, size: int, batch: int, *, load_size: int = 0) -> T
         "crop": size,
         "load-size": load_size or size,
         "batch": batch,
+        "precision": "fp32",
     }
     return read_settings(
         [word for name, value in flags.items() for word in (f"--{name}", f"{value}")]

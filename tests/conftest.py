@@ -70,6 +70,7 @@ def tiny_settings(tmp_path, tiny_networks):
         load_size=20,
         history=2,
         device="cpu",
+        precision="fp32",
         log_every=3,
         sample_every=100,
         checkpoint_every=4,

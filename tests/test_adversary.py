@@ -41,7 +41,8 @@ def settings_of(objective, tmp_path, *flags):
     """As `cyclegan train --objective` reads them, for networks that take milliseconds."""
     words = (
         f"--data {tmp_path}/data --run {tmp_path}/run --objective {objective} --crop 16 "
-        "--load-size 20 --history 2 --device cpu --log-every 3 --sample-every 100 "
+        "--load-size 20 --history 2 --device cpu --precision fp32 --log-every 3 "
+        "--sample-every 100 "
         "--checkpoint-every 4 --schedule.constant-epochs 4 --schedule.decay-epochs 4 "
         "--networks.generator.width 4 --networks.generator.blocks 1 "
         "--networks.discriminator.width 4 --networks.discriminator.layers 2"

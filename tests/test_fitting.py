@@ -5,7 +5,7 @@ import torch
 
 from cyclegan.errors import UsageError
 from training import fitting, loop
-from training.device import prepare_device
+from training.device import prepare_device, settled_precision
 from training.fitting import is_out_of_memory
 from training.loop import train
 from training.step import train_step
@@ -58,7 +58,27 @@ def test_bfloat16_on_a_device_without_it_is_refused(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
 
-    with pytest.raises(UsageError, match="bf16, which cuda does not have; leave it out"):
+    with pytest.raises(UsageError, match="bf16, which cuda does not have; give fp32"):
         prepare_device(torch.device("cuda"), "bf16")
     prepare_device(torch.device("cuda"), "fp32")
     assert torch.backends.cudnn.benchmark
+
+
+@pytest.mark.parametrize(
+    ("features", "settled"),
+    [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "fp32")],
+)
+def test_auto_is_bf16_where_the_processor_computes_in_it(monkeypatch, features, settled):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
+
+    assert settled_precision("auto", torch.device("cpu")) == settled
+    assert settled_precision("fp32", torch.device("cpu")) == "fp32"
+    assert settled_precision("bf16", torch.device("cpu")) == "bf16"
+
+
+@pytest.mark.parametrize(("has", "settled"), [(True, "bf16"), (False, "fp32")])
+def test_auto_is_bf16_on_gpus_that_have_it(monkeypatch, has, settled):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has)
+
+    assert settled_precision("auto", torch.device("cuda")) == settled
+    assert settled_precision("auto", torch.device("mps")) == "fp32"

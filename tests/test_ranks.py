@@ -67,6 +67,7 @@ def trained(tmp_path_factory):
         "load_size": 20,
         "batch": 2,
         "device": "cpu",
+        "precision": "fp32",
         "log_every": 3,
         "sample_every": 100,
         "checkpoint_every": 4,

@@ -42,7 +42,9 @@ def state():
     networks.gen_ba = read_generator(weights("initial_G_B"))
     networks.disc_b = read_discriminator(weights("initial_D_A"))  # their D_A judges B
     networks.disc_a = read_discriminator(weights("initial_D_B"))
-    settings = TrainSettings(run=Path("unused"), history=0, schedule=Schedule(), networks=config)
+    settings = TrainSettings(
+        run=Path("unused"), precision="fp32", history=0, schedule=Schedule(), networks=config
+    )
     return TrainState.around(networks, settings, CPU)
 
 

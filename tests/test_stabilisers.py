@@ -23,7 +23,8 @@ from training.train_command import read_settings
 CPU = torch.device("cpu")
 IMAGES = torch.zeros(4000, 3, 1, 1)
 TINY = (
-    "--crop 16 --load-size 20 --history 2 --device cpu --log-every 3 --sample-every 100 "
+    "--crop 16 --load-size 20 --history 2 --device cpu --precision fp32 --log-every 3 "
+    "--sample-every 100 "
     "--checkpoint-every 4 --schedule.constant-epochs 1 --schedule.decay-epochs 7 "
     "--networks.generator.width 4 --networks.generator.blocks 1 "
     "--networks.discriminator.width 4 --networks.discriminator.layers 2"

@@ -10,6 +10,9 @@ from torch import distributed
 from cyclegan.errors import UsageError
 from training.ranks import local_rank
 
+Precision = Literal["auto", "fp32", "bf16"]
+"""Of convolutions; auto takes bfloat16 where the device computes it faster than float32."""
+
 
 def choose_device(wanted: Literal["auto", "cuda", "mps", "cpu"]) -> torch.device:
     """Take the device that is wanted, or the best that is there; of several GPUs the rank's own.
@@ -39,7 +42,7 @@ def _of_this_rank(name: str) -> torch.device:
     return torch.device(name, local_rank())
 
 
-def prepare_device(device: torch.device, precision: Literal["fp32", "bf16"]) -> None:
+def prepare_device(device: torch.device, precision: Precision) -> None:
     """Let a device compute as fast as it can, and make sure that it can compute so.
 
     On CUDA, cuDNN looks for the fastest convolutions at the first step; those of float32 use TF32,
@@ -52,8 +55,8 @@ def prepare_device(device: torch.device, precision: Literal["fp32", "bf16"]) -> 
         torch.backends.cudnn.benchmark = True
     if precision == "bf16" and not _has_bf16(device):
         raise UsageError(
-            f"--precision is bf16, which {device} does not have; leave it out for fp32, which "
-            "every device has"
+            f"--precision is bf16, which {device} does not have; give fp32, which every device "
+            "has, or auto"
         )
 
 
@@ -67,11 +70,23 @@ def _has_bf16(device: torch.device) -> bool:
             return True  # every CPU, if slowly
 
 
-def precision_context(
-    precision: Literal["fp32", "bf16"], device: torch.device
-) -> AbstractContextManager[object]:
+def settled_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """Tell in what convolutions are computed."""
+    if precision == "auto":
+        return "bf16" if _is_faster_in_bf16(device) else "fp32"
+    return precision
+
+
+def _is_faster_in_bf16(device: torch.device) -> bool:
+    if device.type == "cpu":  # others have to convert for each product
+        features = torch.cpu.get_capabilities()
+        return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
+    return device.type == "cuda" and _has_bf16(device)
+
+
+def precision_context(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
     """Compute convolutions in bfloat16 inside the block, if so wanted; losses stay float32."""
-    if precision == "fp32":
+    if settled_precision(precision, device) == "fp32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
 

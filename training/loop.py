@@ -10,7 +10,7 @@ from cyclegan.errors import UsageError
 from cyclegan.pixels import to_signed
 from training.compile_choice import settled_compilation
 from training.data import UnpairedCrops
-from training.device import choose_device, prepare_device, seed_step, sent
+from training.device import choose_device, prepare_device, seed_step, sent, settled_precision
 from training.doctor import Doctor
 from training.fitting import is_out_of_memory, too_large
 from training.folders import DataFolders, find_folders
@@ -172,10 +172,11 @@ def _say_what_begins(
     pictures = (
         f"{len(crops.a)} pictures of {settings.names[0]}, {len(crops.b)} of {settings.names[1]}"
     )
-    ranks = f" in {state.ranks.count} ranks" if state.ranks.count > 1 else ""
+    precision = settled_precision(settings.precision, device)
+    ranks = f", {state.ranks.count} ranks" if state.ranks.count > 1 else ""
     logger.info(
-        "%s from step %d of %d on %s%s: %s",
-        settings.run, state.step, whole, device, ranks, pictures,
+        "%s from step %d of %d on %s in %s%s: %s",
+        settings.run, state.step, whole, device, precision, ranks, pictures,
     )  # fmt: skip
     logger.info("watch with: tensorboard --logdir %s, or look into %s/samples", *[settings.run] * 2)
 

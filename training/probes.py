@@ -1,7 +1,6 @@
 """The few pictures by which a run is examined, the same each time."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 
@@ -10,7 +9,7 @@ from cyclegan.objectives import Images
 from cyclegan.pixels import to_signed
 from training.data import UnpairedCrops
 from training.decoding import Pictures
-from training.device import precision_context
+from training.device import Precision, precision_context
 
 
 class Probes:
@@ -19,10 +18,8 @@ class Probes:
     COUNT = 3
     """Of each domain: enough to compare, and with their 6 passes in 50 steps cheap."""
 
-    def __init__(
-        self, crops: UnpairedCrops, precision: Literal["fp32", "bf16"], device: torch.device
-    ) -> None:
-        self._precision: Literal["fp32", "bf16"] = precision
+    def __init__(self, crops: UnpairedCrops, precision: Precision, device: torch.device) -> None:
+        self._precision: Precision = precision
         self.a = _middles(crops.a, crops.crop).to(device)
         self.b = _middles(crops.b, crops.crop).to(device)
 

@@ -19,6 +19,7 @@ from cyclegan.contract import DomainNames
 from cyclegan.generator import Generator
 from cyclegan.networks import NetworksConfig
 from training.adversarial_settings import Judging, Optimizers, Stabilisers
+from training.device import Precision
 from training.schedule import Schedule
 
 
@@ -76,8 +77,9 @@ class TrainSettings(BaseModel):
     (activation checkpointing)."""
     history: NonNegativeInt = 50
     """Images that each history buffer keeps; 0 shows the discriminators only new ones."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """fp32 is exact; bf16 computes convolutions in bfloat16, faster where the device has it."""
+    precision: Precision = "auto"
+    """fp32 is exact; bf16 computes convolutions in bfloat16; auto does so where the device is faster
+    in it: GPUs with bfloat16, CPUs with AVX512-BF16 or AMX."""
     compile: Literal["auto", "on", "off"] = "off"
     """Compile the networks with torch.compile; auto measures at the start whether that is faster.
     Where it fails, training says so and goes on without."""
