@@ -78,8 +78,8 @@ class TrainSettings(BaseModel):
     history: NonNegativeInt = 50
     """Images that each history buffer keeps; 0 shows the discriminators only new ones."""
     precision: Precision = "auto"
-    """fp32 is exact; bf16 computes convolutions in bfloat16; auto does so where the device is faster
-    in it: GPUs with bfloat16, CPUs with AVX512-BF16 or AMX."""
+    """fp32 is exact; bf16 computes convolutions in bfloat16; auto does so where the device is
+    faster in it: GPUs with bfloat16, CPUs with AVX512-BF16 or AMX."""
     compile: Literal["auto", "on", "off"] = "off"
     """Compile the networks with torch.compile; auto measures at the start whether that is faster.
     Where it fails, training says so and goes on without."""
