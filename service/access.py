@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 
 from service.errors import Forbidden, Unauthorized
 from service.record import record_of
-from service.state import State
+from service.state import state_of
 
 KEY_DOCUMENTATION = (
     Depends(HTTPBearer(auto_error=False)),
@@ -47,11 +47,21 @@ def key_id(headers: Headers, digests: Sequence[str]) -> str:
     return digest[:_ID_DIGITS]
 
 
-async def _caller(request: Request, state: State) -> str:  # else FastAPI would use a thread for it
-    record = record_of(request)
-    if state.settings.api_keys:
-        record.caller = key_id(request.headers, state.settings.api_keys)
+def caller_of(request: Request) -> str:
+    """Tell whose turn it is, and let nobody in without a key where keys are asked for.
+
+    Raises:
+        Unauthorized: There is no key.
+        Forbidden: It is none of the service's.
+    """
+    record, keys = record_of(request), state_of(request).settings.api_keys
+    if keys:
+        record.caller = key_id(request.headers, keys)
     return record.caller
+
+
+async def _caller(request: Request) -> str:  # else FastAPI would use a thread for it
+    return caller_of(request)
 
 
 Caller = Annotated[str, Depends(_caller)]

@@ -7,14 +7,14 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
-from service.access import Caller
+from service.access import caller_of
 from service.body import BodyLimits, departure
 from service.catalogue import Catalogue
 from service.formats import PictureFormat
 from service.pipeline import Order, Result
-from service.record import Phase, Record, RequestRecord, fingerprint
+from service.record import Phase, RequestRecord, fingerprint, record_of
 from service.settings import ServiceSettings
-from service.state import State
+from service.state import state_of
 from service.translator import Translator
 from service.workshop import Workshop
 
@@ -90,10 +90,13 @@ class OrderDesk:
         return result
 
 
-async def _desk(request: Request, state: State, caller: Caller, record: Record) -> OrderDesk:
-    # Before the body costs anything.
-    state.workshop.admission.check(caller)
-    return OrderDesk(request, state.settings, state.catalogue, state.workshop, caller, record)
+async def _desk(request: Request) -> OrderDesk:
+    # One dependency and not five, all of which FastAPI would look through at every request.
+    state, caller = state_of(request), caller_of(request)
+    state.workshop.admission.check(caller)  # before the body costs anything
+    return OrderDesk(
+        request, state.settings, state.catalogue, state.workshop, caller, record_of(request)
+    )
 
 
 Desk = Annotated[OrderDesk, Depends(_desk)]

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from time import perf_counter
-from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 # Asked every few seconds by whoever keeps the service running: neither logged nor traced.
 HEALTH_ROUTES = frozenset(
@@ -95,13 +94,6 @@ class RequestRecord:
 def record_of(request: Request) -> RequestRecord:
     """Find the record that the envelope has made."""
     return request.state.record
-
-
-async def _record(request: Request) -> RequestRecord:  # else FastAPI would use a thread for it
-    return record_of(request)
-
-
-Record = Annotated[RequestRecord, Depends(_record)]
 
 
 async def fingerprint(data: bytes) -> str:

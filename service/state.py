@@ -20,8 +20,13 @@ class ServiceState:
     workshop: Workshop
 
 
-async def _get_state(request: Request) -> ServiceState:  # else FastAPI would use a thread for it
+def state_of(request: Request) -> ServiceState:
+    """Find what the application that was asked works with."""
     return request.app.state.service
+
+
+async def _get_state(request: Request) -> ServiceState:  # else FastAPI would use a thread for it
+    return state_of(request)
 
 
 State = Annotated[ServiceState, Depends(_get_state)]
