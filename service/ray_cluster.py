@@ -20,6 +20,10 @@ _ENVIRONMENT = {
     # picture is then perhaps translated twice does no harm.
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
     "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "262144",
+    # A dead replica has no requests, so it would be chosen again and again: until the first
+    # connection that it refuses, and a few more than Ray's three times.
+    "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",
+    "RAY_SERVE_HAPROXY_RETRIES": "6",
     # HAProxy hears of an end at once; balancers that ask now and then would take Ray's 30 s.
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
 }
