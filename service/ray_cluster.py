@@ -57,11 +57,11 @@ def cluster(address: str | None, tell: bool) -> Generator[None]:
     Raises:
         UsageError: There is none at the address.
     """
-    _choose_ports()
     try:
         if address:
             ray.init(address=address, log_to_driver=tell, logging_level=logging.WARNING)
         else:
+            _choose_ports()
             ray.init(
                 address="local",
                 num_cpus=available_cores(),

@@ -50,6 +50,7 @@ def decoded(
 def _in_a_file(shape: tuple[int, ...], folder: Path) -> Pictures:
     size = math.prod(shape)
     try:
+        folder.mkdir(parents=True, exist_ok=True)  # the first rank has made its own
         with TemporaryFile(dir=folder) as file:
             _take(file.fileno(), size)
             return np.memmap(file, np.uint8, "r+", shape=shape)

@@ -12,6 +12,7 @@ from training.ranks import local_rank
 
 Precision = Literal["auto", "fp32", "bf16"]
 """Of convolutions; auto takes bfloat16 where the device computes it faster than float32."""
+SettledPrecision = Literal["fp32", "bf16"]
 
 
 def choose_device(wanted: Literal["auto", "cuda", "mps", "cpu"]) -> torch.device:
@@ -70,7 +71,7 @@ def _has_bf16(device: torch.device) -> bool:
             return True  # every CPU, if slowly
 
 
-def settled_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+def settled_precision(precision: Precision, device: torch.device) -> SettledPrecision:
     """Tell in what convolutions are computed."""
     if precision == "auto":
         return "bf16" if _is_faster_in_bf16(device) else "fp32"
@@ -84,9 +85,11 @@ def _is_faster_in_bf16(device: torch.device) -> bool:
     return device.type == "cuda" and _has_bf16(device)
 
 
-def precision_context(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+def precision_context(
+    precision: SettledPrecision, device: torch.device
+) -> AbstractContextManager[object]:
     """Compute convolutions in bfloat16 inside the block, if so wanted; losses stay float32."""
-    if settled_precision(precision, device) == "fp32":
+    if precision == "fp32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
 

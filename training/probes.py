@@ -9,7 +9,7 @@ from cyclegan.objectives import Images
 from cyclegan.pixels import to_signed
 from training.data import UnpairedCrops
 from training.decoding import Pictures
-from training.device import Precision, precision_context
+from training.device import Precision, SettledPrecision, precision_context, settled_precision
 
 
 class Probes:
@@ -19,7 +19,7 @@ class Probes:
     """Of each domain: enough to compare, and with their 6 passes in 50 steps cheap."""
 
     def __init__(self, crops: UnpairedCrops, precision: Precision, device: torch.device) -> None:
-        self._precision: Precision = precision
+        self._precision: SettledPrecision = settled_precision(precision, device)
         self.a = _middles(crops.a, crops.crop).to(device)
         self.b = _middles(crops.b, crops.crop).to(device)
 

@@ -39,7 +39,6 @@ def crops_of(files: Files, settings: TrainSettings, ranks: Ranks) -> UnpairedCro
         UsageError: There is no room for them.
     """
     budget = settings.cache_mib * 2**20
-    settings.run.mkdir(parents=True, exist_ok=True)
     a, b = (
         decoded(
             of_domain,

@@ -20,7 +20,7 @@ from cyclegan.objectives import Images
 from training.adversarial_settings import Judging
 from training.chart import Chart
 from training.compiled import compile_networks
-from training.device import precision_context
+from training.device import precision_context, settled_precision
 from training.optimizers import make_optimizer
 from training.ranks import ALONE, Ranks
 from training.settings import TrainSettings
@@ -104,7 +104,7 @@ class TrainState:
         optim_disc = make_optimizer(
             optimizers.discriminators, discriminators.parameters(), rate, betas
         )
-        autocast = partial(precision_context, settings.precision, device)
+        autocast = partial(precision_context, settled_precision(settings.precision, device), device)
         seed = (settings.seed + ranks.rank * _RANKS_APART) % 2**62
         return cls(
             networks=networks,
