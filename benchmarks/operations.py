@@ -18,10 +18,11 @@ _TRIES = 10
 
 
 def generator_multiply_adds(config: GeneratorConfig, side: int) -> int:
-    """Count the exact multiply-adds of one picture.
+    """Count the exact multiply-adds of one picture, as it is computed.
 
-    Transposed convolutions count at their input's resolution: 49.55 G for the paper's generator at
-    256×256. Counted at their output's, as is often done, they would count four times: 56.8 G.
+    Transposed convolutions count at their input's resolution: 49.57 G for the paper's generator at
+    256×256, 49.55 G as it is written (`cyclegan/convolutions.py` computes 6 rows of the last layer
+    more). Counted at their output's, as is often done, they would count four times: 56.8 G.
     """
     with _META:
         generator, picture = Generator(config), torch.empty(1, 3, side, side)

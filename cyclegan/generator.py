@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, Po
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from cyclegan.convolutions import FewOutputsConv, ResizeConv
 from cyclegan.norm import Norm, bias_before, norm_layer
 
 
@@ -70,7 +71,7 @@ class Generator(nn.Module):
         self.decode = nn.Sequential(
             _finished(_doubling(4 * k, 2 * k, config), 2 * k, config),
             _finished(_doubling(2 * k, k, config), k, config),
-            nn.Conv2d(k, 3, 7, padding=3, padding_mode="reflect"),
+            FewOutputsConv(k, 3, 7),
         )
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
@@ -191,9 +192,6 @@ def _doubling(inputs: int, outputs: int, config: GeneratorConfig) -> nn.Module:
                 inputs, outputs, 3, stride=2, padding=1, output_padding=1, bias=bias
             )
         case "resize":
-            return nn.Sequential(
-                nn.Upsample(scale_factor=2, mode="nearest"),
-                nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="reflect", bias=bias),
-            )
+            return ResizeConv(inputs, outputs, bias)
         case "shuffle":
             return ShuffleConv(inputs, outputs, bias)
