@@ -31,7 +31,7 @@ def parse(settings: type[Settings], arguments: Sequence[str], command: str) -> S
         cli_hide_none_type=True,
         cli_avoid_json=True,
         cli_exit_on_error=False,
-        cli_implicit_flags="toggle",
+        cli_implicit_flags="dual",
         cli_kebab_case=True,
     )
     try:

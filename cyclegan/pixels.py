@@ -4,6 +4,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+Pictures = UInt8[Tensor, "_ 3 h w"]
+"""As they are measured: bytes of RGB, all of one size."""
+
 
 def to_signed(images: UInt8[Tensor, "*n c h w"]) -> Float[Tensor, "*n c h w"]:
     """Scale bytes to [-1, 1]: 0 becomes -1 and 255 becomes 1, in float32."""

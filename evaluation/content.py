@@ -5,8 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, conv2d
 
-from cyclegan.pixels import to_signed
-from evaluation.picture_sets import Pictures
+from cyclegan.pixels import Pictures, to_signed
 
 _LUMINANCE = torch.tensor([0.299, 0.587, 0.114])  # ITU-R BT.601
 _SOBEL = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])

@@ -11,8 +11,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, binary_cross_entropy_with_logits
 
-from cyclegan.pixels import to_signed
-from evaluation.picture_sets import Pictures
+from cyclegan.pixels import Pictures, to_signed
 
 SIDE = 128
 """Pixels to which pictures are reduced for it."""

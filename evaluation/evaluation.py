@@ -5,12 +5,13 @@ from importlib.metadata import version
 
 from torch import nn
 
+from cyclegan.pixels import Pictures
 from evaluation import content
 from evaluation.domain_classifier import DomainClassifier
 from evaluation.exported_pair import ExportedPair
 from evaluation.feature_distances import feature_distance, features_of
 from evaluation.measures import Distance, Evaluation, Measures, Protocol
-from evaluation.picture_sets import Domain, Pictures, PictureSets
+from evaluation.picture_sets import Domain, PictureSets
 from evaluation.sliced_wasserstein import sides, sliced_wasserstein
 from evaluation.translations import Translations
 

@@ -7,7 +7,7 @@ import torch
 
 from cyclegan.contract import FILE_AB, FILE_BA, INPUT, OUTPUT, ModelCard
 from cyclegan.errors import ModelError
-from evaluation.picture_sets import Pictures
+from cyclegan.pixels import Pictures
 
 
 class ExportedPair:

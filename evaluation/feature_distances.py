@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from evaluation.picture_sets import Pictures
+from cyclegan.pixels import Pictures
 
 SUBSETS = 100
 MOST_IN_SUBSET = 1000

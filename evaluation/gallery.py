@@ -5,7 +5,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from evaluation.picture_sets import Pictures
+from cyclegan.pixels import Pictures
 
 COUNT = 25
 """Of each domain: few enough to look at each."""

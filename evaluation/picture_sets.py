@@ -6,14 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
 from cyclegan.errors import DataError
+from cyclegan.pixels import Pictures
 from training.folders import find_folders
 from training.pictures import picture_files, read_resized
-
-Pictures = UInt8[Tensor, "n 3 side side"]
 
 LEAST = 2
 """Pictures in a folder: spreads and distances need more than one."""

@@ -11,8 +11,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 from torch.nn.functional import conv2d, pad
 
-from cyclegan.pixels import to_signed
-from evaluation.picture_sets import Pictures
+from cyclegan.pixels import Pictures, to_signed
 
 PATCH = 7  # pixels
 PATCHES = 32_768

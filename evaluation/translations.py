@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from cyclegan.pixels import Pictures
 from evaluation.exported_pair import ExportedPair
-from evaluation.picture_sets import Pictures
 
 
 @dataclass(frozen=True)

@@ -80,4 +80,4 @@ def test_under_autocast_rows_are_added_in_float32():
         rough, plain = ours(x), nn.Conv2d.forward(ours, x)
 
     assert rough.dtype == torch.float32
-    assert (rough - exact).abs().mean() < 1.5 * (plain - exact).abs().mean()
+    assert (rough - exact).abs().mean() < 1.2 * (plain - exact).abs().mean()

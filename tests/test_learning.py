@@ -15,7 +15,8 @@ from cyclegan.networks import NetworksConfig
 from cyclegan.pixels import to_signed
 from training.landscapes import draw_dataset
 from training.loop import train
-from training.settings import LossWeights, Schedule, TrainSettings
+from training.loss_weights import LossWeights
+from training.settings import Schedule, TrainSettings
 
 SIDE, TRAIN, TEST, STEPS = 32, 200, 24, 1200
 

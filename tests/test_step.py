@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.settings import LossWeights
+from training.loss_weights import LossWeights
 from training.state import TrainState
 from training.step import frozen, train_step
 

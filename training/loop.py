@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import nullcontext
-from pathlib import Path
 
 import torch
 
@@ -10,7 +9,7 @@ from cyclegan.errors import UsageError
 from cyclegan.pixels import to_signed
 from training.compile_choice import settled_compilation
 from training.data import UnpairedCrops
-from training.device import choose_device, prepare_device, seed_step, sent, settled_precision
+from training.device import choose_device, prepare_device, seed_step, sent
 from training.doctor import Doctor
 from training.fitting import is_out_of_memory, too_large
 from training.folders import DataFolders, find_folders
@@ -21,11 +20,13 @@ from training.report import Report
 from training.run_folder import begin, former_checkpoint, locked_folder
 from training.samples import Samples
 from training.saves import check_success, is_given_up, roll_back, save
+from training.sentences import say_how_it_ended, say_what_begins
 from training.settings import TrainSettings
 from training.sources import Files, crops_of, facts_of, samples_of
 from training.state import TrainState
 from training.step import train_step
 from training.upkeep import Upkeep
+from training.validation import Validation
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ def _train(
     ranks.check_alike(facts_of(settings, files, former.facts.steps if former else 0))
     crops = crops_of(files, settings, ranks)
     samples = samples_of(folders, settings)
+    measured = ranks.is_first and settings.validation.every
+    validation = Validation(folders, settings) if measured else None
     settings = settled_compilation(settings, device, ranks)
     if former is None:
         if ranks.is_first:
@@ -74,9 +77,9 @@ def _train(
     whole = settings.schedule.steps(crops.steps_per_epoch)
     last = min(whole, settings.steps or whole)
     if ranks.is_first:
-        _say_what_begins(state, whole, crops, device, settings)
+        say_what_begins(state, whole, crops, device, settings)
     try:
-        state = _train_until(last, state, crops, samples, settings)
+        state = _train_until(last, state, crops, samples, validation, settings)
     except OSError as error:
         raise UsageError(
             f"{settings.run} could not be written to ({error.strerror}); the last checkpoint there "
@@ -90,24 +93,29 @@ def _train(
         raise too_large(settings, device, ranks.count) from None
     check_success(state, settings)
     if ranks.is_first:
-        _say_how_it_ended(state.step, whole, settings)
+        say_how_it_ended(state.step, whole, settings)
     return state
 
 
 def _train_until(
-    last: int, state: TrainState, crops: UnpairedCrops, samples: Samples, settings: TrainSettings
+    last: int,
+    state: TrainState,
+    crops: UnpairedCrops,
+    samples: Samples,
+    validation: Validation | None,
+    settings: TrainSettings,
 ) -> TrainState:
     """Take steps until `last`, and go back where a failure asks for it."""
     device = next(state.networks.parameters()).device
     with Interruption() as interruption:
-        _take_steps(last, state, crops, samples, settings, interruption)
+        _take_steps(last, state, crops, samples, validation, settings, interruption)
         while settings.on_failure == "rollback" and state.ranks.any(is_given_up(state, settings)):
             state, finding = roll_back(state, settings, device)
             if state.ranks.is_first:
                 logger.warning(finding.sentence)
                 with Report(settings.run, state.step) as report:
                     report.finding(finding)
-            _take_steps(last, state, crops, samples, settings, interruption)
+            _take_steps(last, state, crops, samples, validation, settings, interruption)
     return state
 
 
@@ -116,6 +124,7 @@ def _take_steps(
     state: TrainState,
     crops: UnpairedCrops,
     samples: Samples,
+    validation: Validation | None,
     settings: TrainSettings,
     interruption: Interruption,
 ) -> None:
@@ -125,9 +134,8 @@ def _take_steps(
         return not ranks.any(interruption.requested or is_given_up(state, settings))
 
     doctor = Doctor(settings, crops, device)
-    with (
-        Upkeep(state, last, doctor, samples, settings) if ranks.is_first else nullcontext() as keep
-    ):
+    upkeep = Upkeep(state, last, doctor, samples, validation, settings) if ranks.is_first else None
+    with upkeep or nullcontext() as keep:
         while state.step < last and may_go_on():
             rate = settings.schedule.rate(state.step, crops.steps_per_epoch) * state.rate_share
             state.set_learning_rate(rate, rate * settings.optimizers.discriminators_rate)
@@ -160,31 +168,3 @@ def _check_ranks(ranks: Ranks, settings: TrainSettings) -> None:
             f"--judging.pull compares the images of a part, and of --batch {settings.batch} each "
             f"has one; give --batch {2 * parts} or more"
         )
-
-
-def _say_what_begins(
-    state: TrainState,
-    whole: int,
-    crops: UnpairedCrops,
-    device: torch.device,
-    settings: TrainSettings,
-) -> None:
-    pictures = (
-        f"{len(crops.a)} pictures of {settings.names[0]}, {len(crops.b)} of {settings.names[1]}"
-    )
-    precision = settled_precision(settings.precision, device)
-    ranks = f", {state.ranks.count} ranks" if state.ranks.count > 1 else ""
-    logger.info(
-        "%s from step %d of %d on %s in %s%s: %s",
-        settings.run, state.step, whole, device, precision, ranks, pictures,
-    )  # fmt: skip
-    logger.info("watch with: tensorboard --logdir %s, or look into %s/samples", *[settings.run] * 2)
-
-
-def _say_how_it_ended(step: int, whole: int, settings: TrainSettings) -> None:
-    run: Path = settings.run
-    if settings.steps and settings.steps <= step < whole:
-        logger.info("saved at step %d of %d; go on with a larger --steps, or without", step, whole)
-    elif step < whole:
-        logger.info("saved at step %d of %d; the same command goes on from there", step, whole)
-    logger.info("export with: cyclegan export --run %s --out models/NAME", run)

@@ -1,6 +1,7 @@
 """What is written of a run while it runs: losses, findings and sample pictures.
 
-Losses stand in log.jsonl, findings in findings.jsonl, and all of it in TensorBoard.
+Losses stand in log.jsonl, findings in findings.jsonl, scores in validation.jsonl, and all of it in
+TensorBoard.
 """
 
 import json
@@ -17,6 +18,7 @@ from cyclegan.atomic_file import write_atomically
 from training.finding import Finding
 from training.samples import png
 from training.step import StepLosses
+from training.validation import SCORES, Score
 
 
 class Report:
@@ -29,8 +31,9 @@ class Report:
         self._run = run
         self._log = run / "log.jsonl"
         self._findings = run / "findings.jsonl"
-        _forget_after(step, self._log)
-        _forget_after(step, self._findings)
+        self._scores = run / SCORES
+        for file in (self._log, self._findings, self._scores):
+            _forget_after(step, file)
         self._writer = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
         self._sum: Tensor | None = None
         self._count = 0
@@ -68,6 +71,13 @@ class Report:
         write_atomically(file, png(picture))
         self._writer.add_image("samples", picture, step, dataformats="HWC")
         return file
+
+    def score(self, step: int, score: Score) -> None:
+        """Record how good the run is on held-out pictures."""
+        with self._scores.open("a") as scores:
+            scores.write(json.dumps({"step": step, **score._asdict()}) + "\n")
+        for name, value in score._asdict().items():
+            self._writer.add_scalar(f"validation/{name}", value, step)
 
     def finding(self, finding: Finding) -> None:
         """Record what the doctor says."""

@@ -10,13 +10,13 @@ from cyclegan.atomic_file import write_atomically
 from cyclegan.checkpoint import LATEST, Checkpoint
 from cyclegan.errors import UsageError
 from training.saves import HEALTHY
-from training.settings import TrainSettings
+from training.settings import PATHS, TrainSettings
 
 _LOCK = ".lock"
 
 # A run may go on with another value of these: moved pictures, another rhythm or device.
-_FREE = {
-    "data", "domain_a", "domain_b", "run", "steps", "device",
+_FREE = PATHS - {"start_from"} | {
+    "steps", "device",
     "checkpoint_every", "sample_every", "log_every", "cache_mib", "doctor", "on_failure",
     "accumulate", "recompute_activations", "compile",
 }  # fmt: skip

@@ -17,6 +17,8 @@ from training.settings import TrainSettings
 from training.state import TrainState
 
 HEALTHY = "healthy.pt"
+BEST = "best.pt"
+"""What scored best on held-out pictures, for export; the run continues from the latest."""
 
 MOST_ROLLBACKS = 3
 """With an eighth of the learning rate it was not the learning rate."""

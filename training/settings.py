@@ -7,9 +7,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
     model_validator,
 )
@@ -20,20 +18,12 @@ from cyclegan.generator import Generator
 from cyclegan.networks import NetworksConfig
 from training.adversarial_settings import Judging, Optimizers, Stabilisers
 from training.device import Precision
+from training.loss_weights import LossWeights
 from training.schedule import Schedule
+from training.validation_settings import SMALLEST, ValidationSettings
 
-
-class LossWeights(BaseModel):
-    """Weights in the generators' objective (equation 3 and section 5.2)."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
-    )
-
-    cycle: PositiveFloat = 10.0
-    """Weight of the cycle loss; the adversarial loss has weight 1."""
-    identity: NonNegativeFloat = 0.5
-    """Weight of the identity loss, relative to the cycle loss; 0 saves two forward passes."""
+PATHS = frozenset({"data", "domain_a", "domain_b", "run", "recipe", "start_from"})
+"""Settings that are paths: other machines have others, and a model's card names none."""
 
 
 class TrainSettings(BaseModel):
@@ -53,6 +43,8 @@ class TrainSettings(BaseModel):
     """Folder for checkpoints, samples and logs; an earlier run found there is continued."""
     names: DomainNames = ("a", "b")
     """What the domains are called, as in photo,painting; the exported model carries the names."""
+    recipe: Path | None = None
+    """File of flags, as recipes/monet.toml, to repeat a training; one given beside it wins."""
     preset: Literal["paper", "compact", "tiny"] = "paper"
     """Flags under a name; one given beside it wins. paper: as published. compact: a generator some
     5 times faster on a CPU. tiny: for a try on pictures of 64 pixels, minutes on a CPU."""
@@ -108,6 +100,7 @@ class TrainSettings(BaseModel):
     optimizers: Optimizers = Optimizers()
     stabilisers: Stabilisers = Stabilisers()
     schedule: Schedule = Schedule()
+    validation: ValidationSettings = ValidationSettings()
     weights: LossWeights = LossWeights()
     networks: NetworksConfig = NetworksConfig()
 
@@ -183,6 +176,15 @@ class TrainSettings(BaseModel):
             raise ValueError(
                 f"on-failure is {self.on_failure} without the doctor, who finds failures; "
                 "leave out --no-doctor"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pictures_can_be_measured(self) -> "TrainSettings":
+        if self.validation.every and self.load_size < SMALLEST:
+            raise ValueError(
+                f"validation.every is {self.validation.every} with load-size {self.load_size}; "
+                f"pictures are measured from {SMALLEST} pixels on: give a larger --load-size"
             )
         return self
 

@@ -11,7 +11,7 @@ from training.folders import DataFolders
 from training.pictures import picture_files
 from training.ranks import Ranks
 from training.samples import Samples, evenly
-from training.settings import TrainSettings
+from training.settings import PATHS, TrainSettings
 
 SAMPLE_ROWS = 4
 
@@ -21,8 +21,8 @@ Files = tuple[Sequence[Path], Sequence[Path]]
 
 def facts_of(settings: TrainSettings, files: Files, step: int) -> dict[str, object]:
     """Tell what all ranks must have alike; folders may have other names on other machines."""
-    paths = {"data", "domain_a", "domain_b", "run", "start_from", "cache_mib"}
-    facts: dict[str, object] = settings.model_dump(mode="json", exclude=paths)
+    own = {*PATHS, "cache_mib"}
+    facts: dict[str, object] = settings.model_dump(mode="json", exclude=own)
     facts["step"] = step
     for name, pictures in zip(settings.names, files, strict=True):
         listed = "\n".join(f"{file.name} {file.stat().st_size}" for file in pictures)

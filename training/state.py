@@ -23,7 +23,7 @@ from training.compiled import compile_networks
 from training.device import precision_context, settled_precision
 from training.optimizers import make_optimizer
 from training.ranks import ALONE, Ranks
-from training.settings import TrainSettings
+from training.settings import PATHS, TrainSettings
 from training.side import Autocast, Side
 from training.stabilisers import Average, InstanceNoise, LabelDraw, Replay
 
@@ -168,7 +168,6 @@ class TrainState:
         self, settings: TrainSettings, other_ranks: Sequence[dict[str, Any]] = ()
     ) -> Checkpoint:
         """Everything that the next step depends on, with the `histories` of the other ranks."""
-        hidden = {"data", "domain_a", "domain_b", "run", "start_from"}  # a card names no paths
         return Checkpoint(
             config=settings.networks,
             weights=self.networks.state_dict(),
@@ -178,7 +177,7 @@ class TrainState:
                 origin="trained with this project",
                 steps=self.step,
                 images=self.step * settings.pictures_per_step,
-                settings=settings.model_dump(mode="json", exclude=hidden),
+                settings=settings.model_dump(mode="json", exclude=set(PATHS)),
             ),
             resume={
                 "optim_gen": self.optim_gen.state_dict(),

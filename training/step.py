@@ -13,7 +13,7 @@ from torch import nn
 
 from cyclegan.networks import Networks
 from cyclegan.objectives import Images, Loss, l1_loss
-from training.settings import LossWeights
+from training.loss_weights import LossWeights
 from training.side import Autocast, Played
 from training.state import TrainState
 

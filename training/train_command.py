@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cyclegan.command_line import parse
 from training.loop import train
 from training.presets import with_preset
+from training.recipe import with_recipe
 from training.settings import TrainSettings
 
 
@@ -18,6 +19,6 @@ def read_settings(arguments: Sequence[str]) -> TrainSettings:
     """Read the words behind `cyclegan train`.
 
     Raises:
-        UsageError: A flag is unknown, missing, or its value not allowed.
+        UsageError: A flag is unknown, missing, or its value not allowed; there is no such recipe.
     """
-    return parse(TrainSettings, with_preset(arguments), "cyclegan train")
+    return parse(TrainSettings, with_preset(with_recipe(arguments)), "cyclegan train")

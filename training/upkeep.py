@@ -7,13 +7,15 @@ from training.doctor import Doctor
 from training.progress import TrainingBar
 from training.report import Report
 from training.samples import Samples
+from training.saves import BEST
 from training.settings import TrainSettings
 from training.state import TrainState
 from training.step import StepLosses
+from training.validation import Validation, best_of, read_scores
 
 
 class Upkeep:
-    """The doctor, the losses, the samples and the bar; of several ranks, the first one's."""
+    """The doctor, losses, samples, scores and the bar; of several ranks, the first one's."""
 
     def __init__(
         self,
@@ -21,10 +23,11 @@ class Upkeep:
         last: int,
         doctor: Doctor,
         samples: Samples,
+        validation: Validation | None,
         settings: TrainSettings,
     ) -> None:
         self._last, self._settings = last, settings
-        self._doctor, self._samples = doctor, samples
+        self._doctor, self._samples, self._validation = doctor, samples, validation
         self._report = Report(settings.run, state.step)
         self._bar = TrainingBar(state.step, last, settings.pictures_per_step)
         self._open = ExitStack()
@@ -47,6 +50,21 @@ class Upkeep:
             self._report.finding(finding)
             self._bar.say(f"step {finding.step}: {finding.severity}: {finding.sentence}")
 
+    def _validate(self, state: TrainState, validation: Validation) -> None:
+        """Measure what would be exported, and keep it if nothing was better."""
+        settings = self._settings
+        device = next(state.networks.parameters()).device
+        checkpoint = state.to_checkpoint(settings)
+        score = validation.score(checkpoint.networks(averaged=True).to(device))
+        best = best_of(read_scores(settings.run), settings.validation.best_by)
+        self._report.score(state.step, score)
+        if best is None or score.is_better(best[1], settings.validation.best_by):
+            checkpoint.save(settings.run / BEST)
+            beside = f"the best so far, kept in {BEST}"
+        else:
+            beside = f"best at step {best[0]}: {best[1].sentence}"
+        self._bar.say(f"step {state.step}: {score.sentence}; {beside}")
+
     def show(self, state: TrainState, rate: float) -> None:
         """Write losses and draw samples, where they are due, of a step with this learning rate."""
         settings, finished = self._settings, state.step == self._last
@@ -55,3 +73,6 @@ class Upkeep:
         if finished or state.step % settings.sample_every == 0:
             with uncompiled(settings):
                 self._report.sample(state.step, self._samples.grid(state.networks))
+        every = settings.validation.every
+        if self._validation and (finished or state.step % every == 0):
+            self._validate(state, self._validation)

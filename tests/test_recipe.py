@@ -1,0 +1,76 @@
+"""A recipe holds flags in a file; the user's own win."""
+
+from pathlib import Path
+
+import pytest
+
+from cyclegan.errors import UsageError
+from training.train_command import read_settings
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    def write(text):
+        file = tmp_path / "recipe.toml"
+        file.write_text(text)
+        return ["--run", "run", "--recipe", str(file)]
+
+    return write
+
+
+def test_what_a_recipe_says_is_what_its_flags_would_say(recipe):
+    words = recipe(
+        'names = ["photo", "painting"]\npreset = "compact"\ncrop = 128\nload_size = 143\n'
+        "flip = false\n[weights]\ncycle = 5.5\n[networks.discriminator]\nlayers = 2\n"
+    )
+    flags = (
+        "--names photo,painting --preset compact --crop 128 --load-size 143 --no-flip "
+        "--weights.cycle 5.5 --networks.discriminator.layers 2 --run run"
+    )
+
+    by_recipe, by_flags = read_settings(words), read_settings(flags.split())
+
+    assert by_recipe.model_copy(update={"recipe": None}) == by_flags
+    assert by_recipe.networks.generator.width == 32
+
+
+def test_a_flag_beside_a_recipe_wins(recipe):
+    words = recipe('preset = "compact"\ncrop = 128\nflip = false\n')
+
+    mine = read_settings([*words, "--crop", "64", "--flip", "--preset", "tiny"])
+
+    assert (mine.crop, mine.flip, mine.preset) == (64, True, "tiny")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)
+def test_the_recipes_of_the_project_are_valid(file):
+    settings = read_settings(["--recipe", str(file), "--run", "run", "--data", "data"])
+
+    assert settings.preset == "compact"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("crop = ", "is no TOML"),
+        ("crops = 5", "unrecognized arguments: --crops"),
+        ("crop = 250", "crop is 250 pixels"),
+    ],
+)
+def test_a_wrong_recipe_is_answered_with_a_sentence(recipe, text, message):
+    with pytest.raises(UsageError, match=message):
+        read_settings(recipe(text))
+
+
+def test_a_missing_recipe_is_named():
+    with pytest.raises(UsageError, match=r"--recipe nowhere.toml cannot be read \(No such file"):
+        read_settings(["--run", "run", "--recipe", "nowhere.toml"])
+
+
+def test_bytes_that_are_no_text_are_no_recipe(tmp_path):
+    (tmp_path / "recipe.toml").write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(UsageError, match="is no TOML"):
+        read_settings(["--run", "run", "--recipe", str(tmp_path / "recipe.toml")])

@@ -1,0 +1,54 @@
+"""What a training says on the console when it begins and when it ends."""
+
+import logging
+
+import torch
+
+from training.data import UnpairedCrops
+from training.device import settled_precision
+from training.saves import BEST
+from training.settings import TrainSettings
+from training.state import TrainState
+from training.validation import best_of, read_scores
+
+logger = logging.getLogger(__name__)
+
+
+def say_what_begins(
+    state: TrainState,
+    whole: int,
+    crops: UnpairedCrops,
+    device: torch.device,
+    settings: TrainSettings,
+) -> None:
+    """Say where it stands, how long it is, and on what it runs."""
+    pictures = (
+        f"{len(crops.a)} pictures of {settings.names[0]}, {len(crops.b)} of {settings.names[1]}"
+    )
+    precision = settled_precision(settings.precision, device)
+    ranks = f", {state.ranks.count} ranks" if state.ranks.count > 1 else ""
+    logger.info(
+        "%s from step %d of %d on %s in %s%s: %s",
+        settings.run, state.step, whole, device, precision, ranks, pictures,
+    )  # fmt: skip
+    logger.info("watch with: tensorboard --logdir %s, or look into %s/samples", *[settings.run] * 2)
+
+
+def say_how_it_ended(step: int, whole: int, settings: TrainSettings) -> None:
+    """Say where it stands, how good it is, and what to do with it."""
+    run = settings.run
+    if settings.steps and settings.steps <= step < whole:
+        logger.info("saved at step %d of %d; go on with a larger --steps, or without", step, whole)
+    elif step < whole:
+        logger.info("saved at step %d of %d; the same command goes on from there", step, whole)
+    if settings.validation.every:
+        _say_how_good_it_is(settings)
+    logger.info("export with: cyclegan export --run %s --out models/NAME", run)
+
+
+def _say_how_good_it_is(settings: TrainSettings) -> None:
+    scores = read_scores(settings.run)
+    if best := best_of(scores, settings.validation.best_by):
+        for word, (step, score) in (("last", scores[-1]), ("best", best)):
+            logger.info("%s measured, step %d: %s", word, step, score.sentence)
+        logger.info("the best is %s, which `cyclegan export --run` takes too", settings.run / BEST)

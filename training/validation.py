@@ -1,0 +1,138 @@
+"""How good a run is on pictures that it does not train on, measured while it trains."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from cyclegan.errors import DataError
+from cyclegan.networks import Networks
+from cyclegan.pixels import Pictures, to_bytes, to_signed
+from evaluation.content import cycle_error, edge_correlation
+from evaluation.sliced_wasserstein import sliced_wasserstein
+from training.folders import DataFolders
+from training.pictures import picture_files, read_resized
+from training.samples import evenly
+from training.settings import TrainSettings
+from training.validation_settings import SMALLEST, Measure
+
+SCORES = "validation.jsonl"
+"""File of a run's folder, a line for each measurement."""
+
+_REFERENCES = 4  # real pictures of the target for each that is translated: a steadier reference
+_SCALES = 2  # the finest, on which translations differ most
+_LEAST_SPAN = 0.01  # between untranslated and real pictures, as a share of the latter's distance
+_BATCH = 4
+
+
+class Score(NamedTuple):
+    """Means over both directions."""
+
+    excess: float
+    """At the two finest scales: 0 as near to the target as real test pictures, 1 nothing done."""
+    edges: float
+    """Correlation of edges before and after, in [-1, 1]."""
+    cycle: float
+    """Mean absolute error there and back, in [0, 2]."""
+
+    def is_better(self, other: "Score", measure: Measure) -> bool:
+        """Tell which of two states of a run is to be kept."""
+        mine, theirs = getattr(self, measure), getattr(other, measure)
+        return mine > theirs if measure == "edges" else mine < theirs
+
+    @property
+    def sentence(self) -> str:
+        """For the console."""
+        return f"excess {self.excess:.2f}, edges {self.edges:.2f}, there and back {self.cycle:.3f}"
+
+
+class Validation:
+    """The same pictures each time; see docs/evaluation.md for the measures."""
+
+    def __init__(self, folders: DataFolders, settings: TrainSettings) -> None:
+        """Read the pictures, and measure the untranslated ones.
+
+        Raises:
+            DataError: There is no testA or testB, too few pictures, or one cannot be read.
+        """
+        if folders.test_a is None or folders.test_b is None:
+            raise DataError(
+                f"--validation.every is {settings.validation.every}, and there is no testA and "
+                "testB to measure on; move some pictures of each domain there, or leave it out"
+            )
+        side = settings.load_size - settings.load_size % SMALLEST
+        count, self._seed = settings.validation.pictures, settings.seed
+        self._a, self._b = (_read(each, count, side) for each in (folders.test_a, folders.test_b))
+        self._towards_b, self._towards_a = (
+            _Target(_read(folder, _REFERENCES * count, side), real, source, self._seed)
+            for folder, real, source in (
+                (folders.train_b, self._b, self._a),
+                (folders.train_a, self._a, self._b),
+            )
+        )
+
+    def score(self, networks: Networks) -> Score:
+        """Measure the generators in both directions."""
+        networks.eval()
+        fake_b, fake_a = _made(networks.gen_ab, self._a), _made(networks.gen_ba, self._b)
+        again_a, again_b = _made(networks.gen_ba, fake_b), _made(networks.gen_ab, fake_a)
+        networks.train()
+        return Score(
+            excess=_mean([self._towards_b.excess(fake_b), self._towards_a.excess(fake_a)]),
+            edges=_mean([edge_correlation(self._a, fake_b), edge_correlation(self._b, fake_a)]),
+            cycle=_mean([cycle_error(self._a, again_a), cycle_error(self._b, again_b)]),
+        )
+
+
+class _Target:
+    """Real pictures of a domain, and how far others are from them."""
+
+    def __init__(self, train: Pictures, test: Pictures, untranslated: Pictures, seed: int) -> None:
+        self._train, self._seed = train, seed
+        self._floor, nothing = self._distance(test), self._distance(untranslated)
+        # Of domains whose textures are alike the excess is noise, which this keeps within bounds.
+        self._span = max(nothing - self._floor, _LEAST_SPAN * self._floor)
+
+    def excess(self, translated: Pictures) -> float:
+        return (self._distance(translated) - self._floor) / self._span
+
+    def _distance(self, pictures: Pictures) -> float:
+        return sum(sliced_wasserstein(self._train, pictures, self._seed)[:_SCALES])
+
+
+def best_of(scores: Sequence[tuple[int, Score]], measure: Measure) -> tuple[int, Score] | None:
+    """Find the best of the steps that were measured; of equal ones the first."""
+    best: tuple[int, Score] | None = None
+    for step, score in scores:
+        if best is None or score.is_better(best[1], measure):
+            best = step, score
+    return best
+
+
+def read_scores(run: Path) -> list[tuple[int, Score]]:
+    """Read what a run has written of its measurements, by steps; nothing before the first."""
+    file = run / SCORES
+    lines = file.read_text().splitlines() if file.exists() else []
+    scores = [json.loads(line) for line in lines]
+    return [(line["step"], Score(*(line[name] for name in Score._fields))) for line in scores]
+
+
+def _read(folder: Path, count: int, side: int) -> Pictures:
+    files = evenly(picture_files(folder), count)
+    pictures = np.stack([read_resized(file, side) for file in files])
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2)
+
+
+@torch.inference_mode()
+def _made(generator: nn.Module, pictures: Pictures) -> Pictures:
+    device = next(generator.parameters()).device
+    parts = (to_signed(part.to(device)) for part in pictures.split(_BATCH))
+    return torch.cat([to_bytes(generator(part)).cpu() for part in parts])
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return sum(numbers) / len(numbers)
