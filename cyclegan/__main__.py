@@ -12,6 +12,7 @@ usage: cyclegan VERB ...
 Translate pictures between two domains that nobody has paired.
 
   train           train on two folders of pictures; again to continue
+  distill         teach a small generator what a trained one does
   compare         train several objectives on the same pictures and measure them
   check-data      look for trouble in the folders before training
   draw-data       draw two folders of landscapes, summer and winter, to try things out
@@ -68,6 +69,8 @@ def _run(words: list[str]) -> int:
     match verb:
         case "train":
             from training.train_command import run
+        case "distill":
+            from training.distill_command import run
         case "compare":
             from training.compare_command import run
         case "check-data":

@@ -111,6 +111,20 @@ class Checkpoint:
         return networks
 
 
+def checkpoint_of(run: Path) -> Path:
+    """Find the latest checkpoint in the folder of a run, or take the one that is named.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    latest = run / LATEST if run.is_dir() else run
+    if not latest.exists():
+        raise CheckpointError(
+            f"{run} holds no {LATEST}; expected the --run of a `cyclegan train` that has saved"
+        )
+    return latest
+
+
 def load_tensors(path: Path) -> dict[str, Any]:
     """Read a file of `torch.save` that holds a dictionary of plain data; execute nothing.
 

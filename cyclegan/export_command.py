@@ -9,10 +9,9 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from cyclegan.checkpoint import LATEST, Checkpoint
+from cyclegan.checkpoint import Checkpoint, checkpoint_of
 from cyclegan.command_line import parse
 from cyclegan.contract import FILE_AB, FILE_BA, ModelCard
-from cyclegan.errors import CheckpointError
 from cyclegan.export import describe, summary, to_onnx, write_files
 from cyclegan.networks import Networks
 from cyclegan.reference import reference_weights
@@ -47,7 +46,7 @@ class ExportSettings(BaseModel):
 def run(arguments: Sequence[str]) -> int:
     """Export what is asked for."""
     settings = parse(ExportSettings, arguments, "cyclegan export")
-    checkpoint = Checkpoint.load(_checkpoint_of(settings.run))
+    checkpoint = Checkpoint.load(checkpoint_of(settings.run))
     averaged = settings.weights == "averaged" and checkpoint.averaged is not None
     if settings.out is not None or settings.triton is not None:
         models = _models(checkpoint, averaged)
@@ -58,15 +57,6 @@ def run(arguments: Sequence[str]) -> int:
     if settings.reference_weights is not None:
         _export_reference(checkpoint.networks(averaged), settings.reference_weights)
     return 0
-
-
-def _checkpoint_of(run: Path) -> Path:
-    latest = run / LATEST if run.is_dir() else run
-    if not latest.exists():
-        raise CheckpointError(
-            f"{run} holds no {LATEST}; expected the --run of a `cyclegan train` that has saved"
-        )
-    return latest
 
 
 Models = dict[str, tuple[ModelCard, bytes]]

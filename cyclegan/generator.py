@@ -5,7 +5,7 @@ It computes exactly what the authors' implementation does, so that their publish
 biases before instance norm, zero padding in the layers of stride 2, transposed convolutions.
 """
 
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -42,6 +42,17 @@ class GeneratorConfig(BaseModel):
     """Normalisation; the paper's is instance."""
 
 
+class Stages(NamedTuple):
+    """What a generator makes of images, stage by stage."""
+
+    encoded: Float[Tensor, "n c h4 w4"]
+    """Features of a quarter of the size, before the residual blocks."""
+    transformed: Float[Tensor, "n c h4 w4"]
+    """The same behind them."""
+    images: Float[Tensor, "n 3 h w"]
+    """The translation, in [-1, 1]."""
+
+
 class Generator(nn.Module):
     """c7s1-64, d128, d256, R256 × blocks, u128, u64, c7s1-3, in the notation of the paper.
 
@@ -76,9 +87,14 @@ class Generator(nn.Module):
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
         """Translate images; values are in [-1, 1] on both sides, the result is float32."""
-        colours = self.decode(self._transformed(self.encode(images)))
+        return self.stages(images).images
+
+    def stages(self, images: Float[Tensor, "n 3 h w"]) -> "Stages":
+        """Translate images, and show what lies on the way, for a student to learn from."""
+        encoded = self.encode(images)
+        transformed = self._transformed(encoded)
         # In float32 even under autocast: bfloat16 would round to half a level of 255.
-        return torch.tanh(colours.float())
+        return Stages(encoded, transformed, torch.tanh(self.decode(transformed).float()))
 
     def _transformed(self, features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         if not (self.recomputes_blocks and torch.is_grad_enabled()):

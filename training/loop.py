@@ -6,27 +6,27 @@ from contextlib import nullcontext
 import torch
 
 from cyclegan.errors import UsageError
+from cyclegan.objectives import Images
 from cyclegan.pixels import to_signed
 from training.compile_choice import settled_compilation
-from training.data import UnpairedCrops
 from training.device import choose_device, prepare_device, seed_step, sent
+from training.distillation import DistillLosses, Teacher, distill_step
 from training.doctor import Doctor
 from training.fitting import is_out_of_memory, too_large
 from training.folders import DataFolders, find_folders
+from training.imitation_settings import DistillSettings
 from training.interruption import Interruption
 from training.pictures import picture_files
 from training.ranks import Ranks, joined_ranks
 from training.report import Report
 from training.run_folder import begin, former_checkpoint, locked_folder
-from training.samples import Samples
 from training.saves import check_success, is_given_up, roll_back, save
 from training.sentences import say_how_it_ended, say_what_begins
 from training.settings import TrainSettings
-from training.sources import Files, crops_of, facts_of, samples_of
+from training.sources import Files, Material, facts_of
 from training.state import TrainState
-from training.step import train_step
+from training.step import StepLosses, train_step
 from training.upkeep import Upkeep
-from training.validation import Validation
 
 logger = logging.getLogger(__name__)
 
@@ -63,23 +63,22 @@ def _train(
 ) -> TrainState:
     former = former_checkpoint(settings)  # before pictures are read, which may take minutes
     ranks.check_alike(facts_of(settings, files, former.facts.steps if former else 0))
-    crops = crops_of(files, settings, ranks)
-    samples = samples_of(folders, settings)
-    measured = ranks.is_first and settings.validation.every
-    validation = Validation(folders, settings) if measured else None
+    material = Material.of(folders, files, settings, device, ranks)
     settings = settled_compilation(settings, device, ranks)
     if former is None:
         if ranks.is_first:
             begin(settings)
         state = TrainState.start(settings, device, ranks)
+        if material.teacher:
+            material.teacher.lend_judges(state.networks)
     else:
         state = TrainState.restore(former, settings, device, ranks)
-    whole = settings.schedule.steps(crops.steps_per_epoch)
+    whole = settings.schedule.steps(material.crops.steps_per_epoch)
     last = min(whole, settings.steps or whole)
     if ranks.is_first:
-        say_what_begins(state, whole, crops, device, settings)
+        say_what_begins(state, whole, material.crops, device, settings)
     try:
-        state = _train_until(last, state, crops, samples, validation, settings)
+        state = _train_until(last, state, material, settings)
     except OSError as error:
         raise UsageError(
             f"{settings.run} could not be written to ({error.strerror}); the last checkpoint there "
@@ -98,50 +97,43 @@ def _train(
 
 
 def _train_until(
-    last: int,
-    state: TrainState,
-    crops: UnpairedCrops,
-    samples: Samples,
-    validation: Validation | None,
-    settings: TrainSettings,
+    last: int, state: TrainState, material: Material, settings: TrainSettings
 ) -> TrainState:
     """Take steps until `last`, and go back where a failure asks for it."""
     device = next(state.networks.parameters()).device
     with Interruption() as interruption:
-        _take_steps(last, state, crops, samples, validation, settings, interruption)
+        _take_steps(last, state, material, settings, interruption)
         while settings.on_failure == "rollback" and state.ranks.any(is_given_up(state, settings)):
             state, finding = roll_back(state, settings, device)
             if state.ranks.is_first:
                 logger.warning(finding.sentence)
                 with Report(settings.run, state.step) as report:
                     report.finding(finding)
-            _take_steps(last, state, crops, samples, validation, settings, interruption)
+            _take_steps(last, state, material, settings, interruption)
     return state
 
 
 def _take_steps(
     last: int,
     state: TrainState,
-    crops: UnpairedCrops,
-    samples: Samples,
-    validation: Validation | None,
+    material: Material,
     settings: TrainSettings,
     interruption: Interruption,
 ) -> None:
-    device, ranks = next(state.networks.parameters()).device, state.ranks
+    device, ranks, crops = next(state.networks.parameters()).device, state.ranks, material.crops
 
     def may_go_on() -> bool:
         return not ranks.any(interruption.requested or is_given_up(state, settings))
 
     doctor = Doctor(settings, crops, device)
-    upkeep = Upkeep(state, last, doctor, samples, validation, settings) if ranks.is_first else None
+    upkeep = Upkeep(state, last, doctor, material, settings) if ranks.is_first else None
     with upkeep or nullcontext() as keep:
         while state.step < last and may_go_on():
             rate = settings.schedule.rate(state.step, crops.steps_per_epoch) * state.rate_share
             state.set_learning_rate(rate, rate * settings.optimizers.discriminators_rate)
             real_a, real_b = (to_signed(sent(x, device)) for x in crops[state.step])
             seed_step(settings.seed, state.step, ranks.rank)
-            losses = train_step(state, real_a, real_b, settings.weights)
+            losses = _step(state, material.teacher, real_a, real_b, settings)
             state.average.update(state.networks)
             if keep:
                 keep.watch(state, losses)
@@ -153,6 +145,18 @@ def _take_steps(
         # Here and not in the loop: a signal may come at any place of it.
         if ranks.any(interruption.requested):
             save(state, settings)
+
+
+def _step(
+    state: TrainState,
+    teacher: Teacher | None,
+    real_a: Images,
+    real_b: Images,
+    settings: TrainSettings,
+) -> StepLosses | DistillLosses:
+    if teacher and isinstance(settings, DistillSettings):
+        return distill_step(state, teacher, real_a, real_b, settings.imitation)
+    return train_step(state, real_a, real_b, settings.weights)
 
 
 def _check_ranks(ranks: Ranks, settings: TrainSettings) -> None:

@@ -11,6 +11,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+_SUMMED = {
+    "adversarial": "adversarial_",
+    "cycle": "cycle_",
+    "pixels": "pixels_",
+    "judges": "discriminator_",
+}
+"""What is shown of the losses: sums of those whose names begin so, where there are any."""
+
 
 class TrainingBar:
     """A line on a terminal; elsewhere, as in a log file, a sentence every half minute."""
@@ -57,9 +65,11 @@ class TrainingBar:
 
     def show(self, losses: dict[str, float]) -> None:
         """Show the latest means."""
-        pairs = {"adversarial": "adversarial_", "cycle": "cycle_", "judges": "discriminator_"}
+        sums = {
+            label: [value for name, value in losses.items() if name.startswith(prefix)]
+            for label, prefix in _SUMMED.items()
+        }
         self._losses = "  ".join(
-            f"{label} {sum(v for name, v in losses.items() if name.startswith(prefix)):.3f}"
-            for label, prefix in pairs.items()
+            f"{label} {sum(values):.3f}" for label, values in sums.items() if values
         )
         self._bar.update(self._task, losses=self._losses)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from cyclegan.atomic_file import write_atomically
+from training.distillation import DistillLosses
 from training.finding import Finding
 from training.samples import png
 from training.step import StepLosses
@@ -35,6 +36,7 @@ class Report:
         for file in (self._log, self._findings, self._scores):
             _forget_after(step, file)
         self._writer = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+        self._names: tuple[str, ...] = ()
         self._sum: Tensor | None = None
         self._count = 0
 
@@ -44,9 +46,9 @@ class Report:
     def __exit__(self, *_error: object) -> None:
         self._writer.close()
 
-    def add(self, losses: StepLosses) -> None:
+    def add(self, losses: StepLosses | DistillLosses) -> None:
         """Note the losses of a step, without waiting for them."""
-        values = torch.stack(losses)
+        self._names, values = losses._fields, torch.stack(losses)
         self._sum = values if self._sum is None else self._sum + values
         self._count += 1
 
@@ -54,7 +56,7 @@ class Report:
         """Record the means since the last call, under the step just taken, and return them."""
         if self._sum is None:
             return {}
-        means = dict(zip(StepLosses._fields, (self._sum / self._count).tolist(), strict=True))
+        means = dict(zip(self._names, (self._sum / self._count).tolist(), strict=True))
         self._sum, self._count = None, 0
         with self._log.open("a") as log:
             log.write(json.dumps({"step": step, **means, "learning_rate": rate}) + "\n")

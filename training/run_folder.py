@@ -95,10 +95,16 @@ def _unwritable(settings: TrainSettings, error: OSError) -> str:
 def _check_same(former: dict[str, object], settings: TrainSettings) -> None:
     """Refuse to go on with settings that would make it another run."""
     now = settings.model_dump(mode="json")
-    changed = [key for key in former if key not in _FREE and former[key] != now.get(key)]
+    # What a training of an earlier version did not know yet; a distillation knows more.
+    known = [key for key in now if key in former or key not in TrainSettings.model_fields]
+    changed = [
+        key
+        for key in {**former, **dict.fromkeys(known)}
+        if key not in _FREE and former.get(key) != now.get(key)
+    ]
     if changed:
         key = changed[0]
         raise UsageError(
-            f"{settings.run} was begun with {key} = {former[key]}, now it is {now.get(key)}; "
+            f"{settings.run} was begun with {key} = {former.get(key)}, now it is {now.get(key)}; "
             "repeat the former command to continue, or give another --run to begin anew"
         )

@@ -22,7 +22,7 @@ from training.loss_weights import LossWeights
 from training.schedule import Schedule
 from training.validation_settings import SMALLEST, ValidationSettings
 
-PATHS = frozenset({"data", "domain_a", "domain_b", "run", "recipe", "start_from"})
+PATHS = frozenset({"data", "domain_a", "domain_b", "run", "recipe", "start_from", "teacher"})
 """Settings that are paths: other machines have others, and a model's card names none."""
 
 

@@ -1,22 +1,64 @@
-"""What a run is made of: its picture files, the crops of them, and the samples."""
+"""What a run is made of: its pictures, what is measured on, and who teaches."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+import torch
 
 from cyclegan.generator import Generator
 from training.data import UnpairedCrops
 from training.decoding import decoded
+from training.distillation import Teacher
 from training.folders import DataFolders
+from training.imitation_settings import DistillSettings
 from training.pictures import picture_files
 from training.ranks import Ranks
 from training.samples import Samples, evenly
 from training.settings import PATHS, TrainSettings
+from training.validation import Validation
 
 SAMPLE_ROWS = 4
 
 Files = tuple[Sequence[Path], Sequence[Path]]
 """Of A and of B."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run works on and with, besides its state."""
+
+    crops: UnpairedCrops
+    samples: Samples
+    validation: Validation | None
+    """On the first rank of a run that is measured."""
+    teacher: Teacher | None
+    """Of a distillation."""
+
+    @classmethod
+    def of(
+        cls,
+        folders: DataFolders,
+        files: Files,
+        settings: TrainSettings,
+        device: torch.device,
+        ranks: Ranks,
+    ) -> "Material":
+        """Read everything.
+
+        Raises:
+            DataError: A picture cannot be read, or there are none to measure on.
+            UsageError: There is no room for them, or the teacher knows other domains.
+            CheckpointError: The teacher cannot be read.
+        """
+        measured = ranks.is_first and settings.validation.every
+        return cls(
+            teacher=Teacher.of(settings, device) if isinstance(settings, DistillSettings) else None,
+            crops=_crops_of(files, settings, ranks),
+            samples=samples_of(folders, settings),
+            validation=Validation(folders, settings) if measured else None,
+        )
 
 
 def facts_of(settings: TrainSettings, files: Files, step: int) -> dict[str, object]:
@@ -31,13 +73,8 @@ def facts_of(settings: TrainSettings, files: Files, step: int) -> dict[str, obje
     return facts
 
 
-def crops_of(files: Files, settings: TrainSettings, ranks: Ranks) -> UnpairedCrops:
-    """Read the pictures and cut this rank's share of them.
-
-    Raises:
-        DataError: A picture cannot be read.
-        UsageError: There is no room for them.
-    """
+def _crops_of(files: Files, settings: TrainSettings, ranks: Ranks) -> UnpairedCrops:
+    """Read the pictures and cut this rank's share of them."""
     budget = settings.cache_mib * 2**20
     a, b = (
         decoded(

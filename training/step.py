@@ -4,7 +4,7 @@ Source: Zhu et al. 2017, arXiv:1703.10593, sections 3, 4 and 7.1; the order of t
 of the authors' implementation.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -62,26 +62,44 @@ def train_step(
         losses = adversarial_ab, adversarial_ba, cycle_a, cycle_b, identity_a, identity_b
         return Played(objective, losses, (fake_a, fake_b))
 
+    batches = list(zip(real_a.chunk(rounds), real_b.chunk(rounds), strict=True))
+    with frozen(opponents.disc_a, opponents.disc_b):
+        _, losses, fakes = state.generators.learn(play_generators, *batches[0])
+    judged = update_discriminators(state, opponents, batches, fakes)
+    state.step += 1
+    return StepLosses(*losses, *judged)
+
+
+def update_discriminators(
+    state: TrainState,
+    opponents: Networks,
+    batches: Sequence[tuple[Images, Images]],
+    fakes: tuple[Images, ...],
+) -> tuple[Loss, ...]:
+    """Update both once on each batch, on real images and on fakes from the history.
+
+    Args:
+        state: Changed in place, but not its number of steps.
+        opponents: Whose generators make the fakes of all batches but the first.
+        batches: Images of A and of B, in [-1, 1].
+        fakes: Of A and of B, made of the first batch.
+    """
+    nets, adversary, noisy = state.networks, state.adversary, state.noisy
+
     def play_discriminators(real_a: Images, real_b: Images, old_a: Images, old_b: Images) -> Played:
         # The ½ makes discriminators learn at half the generators' speed (section 7.1).
         judged_a = 0.5 * adversary.discriminator_loss(nets.disc_a, noisy(real_a), noisy(old_a))
         judged_b = 0.5 * adversary.discriminator_loss(nets.disc_b, noisy(real_b), noisy(old_b))
         return Played(judged_a + judged_b, (judged_a, judged_b))
 
-    batches = list(zip(real_a.chunk(rounds), real_b.chunk(rounds), strict=True))
-    with frozen(opponents.disc_a, opponents.disc_b):
-        _, losses, fakes = state.generators.learn(play_generators, *batches[0])
-
-    judged: list[tuple[Loss, ...]] = []
+    judged: tuple[Loss, ...] = ()
     for number, batch in enumerate(batches):
         if number > 0 or opponents is not nets:
             fakes = _made_by(opponents, state.autocast, *batch)
         olds = state.history_a.exchange(fakes[0]), state.history_b.exchange(fakes[1])
-        judged.append(state.discriminators.learn(play_discriminators, *batch, *olds).losses)
+        judged = state.discriminators.learn(play_discriminators, *batch, *olds).losses
         _clip(nets, state.judging.clip)
-
-    state.step += 1
-    return StepLosses(*losses, *judged[-1])
+    return judged
 
 
 def _made_by(

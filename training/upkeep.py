@@ -3,12 +3,13 @@
 from contextlib import ExitStack
 
 from training.compiled import uncompiled
+from training.distillation import DistillLosses
 from training.doctor import Doctor
 from training.progress import TrainingBar
 from training.report import Report
-from training.samples import Samples
 from training.saves import BEST
 from training.settings import TrainSettings
+from training.sources import Material
 from training.state import TrainState
 from training.step import StepLosses
 from training.validation import Validation, best_of, read_scores
@@ -22,12 +23,12 @@ class Upkeep:
         state: TrainState,
         last: int,
         doctor: Doctor,
-        samples: Samples,
-        validation: Validation | None,
+        material: Material,
         settings: TrainSettings,
     ) -> None:
         self._last, self._settings = last, settings
-        self._doctor, self._samples, self._validation = doctor, samples, validation
+        self._doctor = doctor
+        self._samples, self._validation = material.samples, material.validation
         self._report = Report(settings.run, state.step)
         self._bar = TrainingBar(state.step, last, settings.pictures_per_step)
         self._open = ExitStack()
@@ -40,10 +41,12 @@ class Upkeep:
     def __exit__(self, *_error: object) -> None:
         self._open.close()
 
-    def watch(self, state: TrainState, losses: StepLosses) -> None:
+    def watch(self, state: TrainState, losses: StepLosses | DistillLosses) -> None:
         """Let the doctor look at the step just taken; to be done before it is saved."""
         self._report.add(losses)
         self._bar.advance(state.step)
+        if not isinstance(losses, StepLosses):
+            return
         with uncompiled(self._settings):
             findings = self._doctor.watch(state, losses)
         for finding in findings:

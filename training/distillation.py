@@ -1,0 +1,132 @@
+"""Distillation: small generators learn from the pictures that large ones make of the same.
+
+Sources: Li et al. 2020, arXiv:2003.08936, section 3.1 (the teacher's pictures instead of pairs,
+its features, an adversarial loss); Zagoruyko and Komodakis 2017, arXiv:1612.03928, equation 2
+(attention maps, which need no layers between features of different widths).
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from cyclegan.checkpoint import Checkpoint, checkpoint_of
+from cyclegan.errors import UsageError
+from cyclegan.generator import Stages
+from cyclegan.networks import Networks
+from cyclegan.objectives import Codes, Images, Loss, l1_loss
+from training.imitation_settings import DistillSettings, ImitationWeights
+from training.side import Played
+from training.state import TrainState
+from training.step import frozen, update_discriminators
+
+
+class DistillLosses(NamedTuple):
+    """The losses of a step without their weights, detached and still on the device."""
+
+    adversarial_ab: Loss
+    adversarial_ba: Loss
+    pixels_ab: Loss
+    pixels_ba: Loss
+    features_ab: Loss
+    features_ba: Loss
+    discriminator_a: Loss
+    discriminator_b: Loss
+
+
+class Teacher:
+    """The networks of another run, which learn no more."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        """Take their moving average where there is one.
+
+        Raises:
+            CheckpointError: The weights are not those of the architecture.
+        """
+        networks = checkpoint.networks(averaged=True).to(device).eval()
+        self.domains = checkpoint.domains
+        self._networks = networks
+
+    @classmethod
+    def of(cls, settings: DistillSettings, device: torch.device) -> "Teacher":
+        """Load the one that the settings name.
+
+        Raises:
+            CheckpointError: There is none, or it cannot be read.
+            UsageError: It translates between other domains.
+        """
+        teacher = cls(Checkpoint.load(checkpoint_of(settings.teacher)), device)
+        if teacher.domains != settings.names:
+            raise UsageError(
+                f"--names is {','.join(settings.names)}, and the teacher {settings.teacher} "
+                f"translates between {' and '.join(teacher.domains)}; give --names "
+                f"{','.join(teacher.domains)}"
+            )
+        return teacher
+
+    @torch.no_grad()
+    def show(self, real_a: Images, real_b: Images) -> tuple[Stages, Stages]:
+        """Translate images of A into B, and of B into A."""
+        return self._networks.gen_ab.stages(real_a), self._networks.gen_ba.stages(real_b)
+
+    def lend_judges(self, networks: Networks) -> None:
+        """Let the students' discriminators begin with what the teacher's know, if of one shape."""
+        if networks.config.discriminator == self._networks.config.discriminator:
+            networks.disc_a.load_state_dict(self._networks.disc_a.state_dict())
+            networks.disc_b.load_state_dict(self._networks.disc_b.state_dict())
+
+
+def distill_step(
+    state: TrainState, teacher: Teacher, real_a: Images, real_b: Images, weights: ImitationWeights
+) -> DistillLosses:
+    """Update both students once, then both discriminators as often as `state.judging` says.
+
+    Args:
+        state: Of the students; changed in place.
+        teacher: What they imitate.
+        real_a: Images of domain A, in [-1, 1]; as for `train_step`.
+        real_b: Images of domain B.
+        weights: Weights in the students' objective.
+    """
+    nets, adversary, opponents = state.networks, state.adversary, state.opponents()
+    noisy, rounds = state.noisy, state.judging.updates
+
+    def imitate(real_a: Images, real_b: Images) -> Played:
+        ab, ba = nets.gen_ab.stages(real_a), nets.gen_ba.stages(real_b)
+        shown_ab, shown_ba = teacher.show(real_a, real_b)
+        adversarial_ab = adversary.generator_loss(opponents.disc_b, noisy(ab.images))
+        adversarial_ba = adversary.generator_loss(opponents.disc_a, noisy(ba.images))
+        pixels_ab = l1_loss(ab.images, shown_ab.images)
+        pixels_ba = l1_loss(ba.images, shown_ba.images)
+        features_ab, features_ba = _inattention(ab, shown_ab), _inattention(ba, shown_ba)
+        pixels, features = pixels_ab + pixels_ba, features_ab + features_ba
+        adversarial = adversarial_ab + adversarial_ba
+        objective = adversarial + weights.pixels * pixels + weights.features * features
+        of_ways = pixels_ab, pixels_ba, features_ab, features_ba
+        return Played(objective, (adversarial_ab, adversarial_ba, *of_ways), (ba.images, ab.images))
+
+    batches = list(zip(real_a.chunk(rounds), real_b.chunk(rounds), strict=True))
+    with frozen(opponents.disc_a, opponents.disc_b):
+        _, losses, fakes = state.generators.learn(imitate, *batches[0])
+    judged = update_discriminators(state, opponents, batches, fakes)
+    state.step += 1
+    return DistillLosses(*losses, *judged)
+
+
+def _inattention(student: Stages, teacher: Stages) -> Loss:
+    """Squared distance between attention maps, in [0, 2], before and behind the residual blocks."""
+    distances = [
+        (_attention(mine) - _attention(theirs)).square().sum(1).mean()
+        for mine, theirs in (
+            (student.encoded, teacher.encoded),
+            (student.transformed, teacher.transformed),
+        )
+    ]
+    return torch.stack(distances).mean()
+
+
+def _attention(features: Codes) -> Float[Tensor, "n places"]:
+    """Where the features are strong: squares summed over the channels, of length 1 an image."""
+    return normalize(features.float().square().sum(1).flatten(1))

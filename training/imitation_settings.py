@@ -1,0 +1,40 @@
+"""What a distillation can be told, besides what a training can."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, model_validator
+
+from training.settings import TrainSettings
+
+
+class ImitationWeights(BaseModel):
+    """Weights in the objective of students; the adversarial loss has weight 1."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    pixels: PositiveFloat = 10.0
+    """Weight of the mean absolute difference to the teacher's pictures, in [-1, 1]."""
+    features: NonNegativeFloat = 1.0
+    """Weight of the distance between attention maps of student and teacher; 0 leaves them out."""
+
+
+class DistillSettings(TrainSettings):
+    """Teach small generators what large ones do; the same command again continues the run.
+
+    The students see the teacher's pictures, where it looks, and discriminators of their own. Flags
+    are those of `cyclegan train`, of which --weights do not count here.
+    """
+
+    teacher: Path
+    """Folder of the run that is imitated, or one of its checkpoints, as runs/NAME/best.pt."""
+    imitation: ImitationWeights = ImitationWeights()
+    doctor: bool = False
+    """Not for distillations: the doctor knows the losses of a training."""
+
+    @model_validator(mode="after")
+    def _no_doctor(self) -> "DistillSettings":
+        if self.doctor:
+            raise ValueError("doctor examines trainings; leave out --doctor")
+        return self
