@@ -60,7 +60,9 @@ def _distance(distance: Distance | None, form: str, times: float = 1) -> str:
         format(times * value, form)
         for value in (distance.translated, distance.floor, distance.untranslated)
     )
-    return f"{made} ({floor} to {nothing}): excess {distance.excess:.2f}"
+    excess = distance.excess
+    told = "no difference to bridge" if excess is None else f"excess {excess:.2f}"
+    return f"{made} ({floor} to {nothing}): {told}"
 
 
 def _caption(evaluation: Evaluation) -> str:

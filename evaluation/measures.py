@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
+LEAST_SPAN = 0.1
+"""Difference to bridge, as a share of the floor, from which on an excess means something."""
+
 
 class Distance(BaseModel):
     """A distance to the target domain, which means something only beside the other two."""
@@ -16,12 +19,16 @@ class Distance(BaseModel):
     """Of the source's test pictures to them: what it is to do nothing."""
 
     @property
-    def excess(self) -> float:
+    def excess(self) -> float | None:
         """(translated - floor) / (untranslated - floor): 0 is perfect, 1 is nothing done.
 
-        Where source and target are as good as alike on a scale, it is noise.
+        None where the untranslated pictures are hardly farther from the target than its own: then
+        there is no difference to bridge, and a share of it would be noise.
         """
-        return (self.translated - self.floor) / max(self.untranslated - self.floor, 1e-8)
+        span = self.untranslated - self.floor
+        if span < LEAST_SPAN * self.floor:
+            return None
+        return (self.translated - self.floor) / span
 
 
 class Measures(BaseModel):

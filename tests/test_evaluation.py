@@ -118,6 +118,12 @@ def test_an_excess_is_where_between_floor_and_nothing_done_it_lies():
     assert Distance(translated=5, floor=1, untranslated=5).excess == 1
 
 
+def test_where_source_and_target_are_alike_there_is_no_excess():
+    assert Distance(translated=3, floor=10, untranslated=10.9).excess is None
+    assert Distance(translated=3, floor=10, untranslated=8).excess is None
+    assert Distance(translated=10, floor=10, untranslated=11.1).excess == 0
+
+
 # FID and KID
 
 
