@@ -32,8 +32,17 @@ class ResizeConv(nn.Sequential):
         weight = _around_corners(_around_corners(convolution.weight)).flatten(0, 2)
         bias = None if convolution.bias is None else convolution.bias.repeat_interleave(4)
         # The large pixel that reflection puts beyond the edge is the outermost small one again.
-        corners = conv2d(pad(input, (1, 1, 1, 1), mode="replicate"), weight, bias)
+        corners = conv2d(_edges_repeated(_edges_repeated(input, 2), 3), weight, bias)
         return pixel_shuffle(corners, 2)[:, :, 1:-1, 1:-1]
+
+
+def _edges_repeated(images: Tensor, axis: int) -> Tensor:
+    """Add the first and the last pixel along an axis once more.
+
+    As padding of the mode "replicate" does, whose gradient torch.compile cannot compute (2.14.1).
+    """
+    first, last = images.narrow(axis, 0, 1), images.narrow(axis, images.shape[axis] - 1, 1)
+    return torch.cat([first, images, last], axis)
 
 
 def _around_corners(weight: Tensor) -> Tensor:

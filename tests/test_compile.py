@@ -60,8 +60,14 @@ def test_off_tries_nothing(tiny_settings, monkeypatch):
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-@pytest.mark.parametrize("objective", ["lsgan", "wgan_gp"])
-def test_compiled_steps_compute_what_eager_ones_do(tiny_settings, objective):
+@pytest.mark.parametrize(
+    ("objective", "upsampling"),
+    [("lsgan", "transposed"), ("lsgan", "resize"), ("wgan_gp", "transposed")],
+)
+def test_compiled_steps_compute_what_eager_ones_do(tiny_settings, objective, upsampling):
+    generator = tiny_settings.networks.generator.model_copy(update={"upsampling": upsampling})
+    networks = tiny_settings.networks.model_copy(update={"generator": generator})
+    tiny_settings = change(tiny_settings, networks=networks)
     random = torch.Generator().manual_seed(0)
     pictures = [torch.rand(2, 1, 3, 16, 16, generator=random) * 2 - 1 for _ in range(3)]
     larger = torch.rand(1, 3, 24, 24, generator=random) * 2 - 1  # one colour alone is all rounding
