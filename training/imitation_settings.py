@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, model_validator
 
-from training.settings import TrainSettings
+from training.settings import Preset, TrainSettings
 
 
 class ImitationWeights(BaseModel):
@@ -29,6 +29,8 @@ class DistillSettings(TrainSettings):
 
     teacher: Path
     """Folder of the run that is imitated, or one of its checkpoints, as runs/NAME/best.pt."""
+    preset: Preset = "compact"
+    """As of cyclegan train; the students' networks."""
     imitation: ImitationWeights = ImitationWeights()
     doctor: bool = False
     """Not for distillations: the doctor knows the losses of a training."""
