@@ -20,7 +20,7 @@ from cyclegan.objectives import Codes, Images, Loss, l1_loss
 from training.imitation_settings import DistillSettings, ImitationWeights
 from training.side import Played
 from training.state import TrainState
-from training.step import frozen, update_discriminators
+from training.step import take_turns
 
 
 class DistillLosses(NamedTuple):
@@ -91,7 +91,7 @@ def distill_step(
         weights: Weights in the students' objective.
     """
     nets, adversary, opponents = state.networks, state.adversary, state.opponents()
-    noisy, rounds = state.noisy, state.judging.updates
+    noisy = state.noisy
 
     def imitate(real_a: Images, real_b: Images) -> Played:
         ab, ba = nets.gen_ab.stages(real_a), nets.gen_ba.stages(real_b)
@@ -107,12 +107,7 @@ def distill_step(
         of_ways = pixels_ab, pixels_ba, features_ab, features_ba
         return Played(objective, (adversarial_ab, adversarial_ba, *of_ways), (ba.images, ab.images))
 
-    batches = list(zip(real_a.chunk(rounds), real_b.chunk(rounds), strict=True))
-    with frozen(opponents.disc_a, opponents.disc_b):
-        _, losses, fakes = state.generators.learn(imitate, *batches[0])
-    judged = update_discriminators(state, opponents, batches, fakes)
-    state.step += 1
-    return DistillLosses(*losses, *judged)
+    return DistillLosses(*take_turns(state, opponents, imitate, real_a, real_b))
 
 
 def _inattention(student: Stages, teacher: Stages) -> Loss:

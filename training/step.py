@@ -14,7 +14,7 @@ from torch import nn
 from cyclegan.networks import Networks
 from cyclegan.objectives import Images, Loss, l1_loss
 from training.loss_weights import LossWeights
-from training.side import Autocast, Played
+from training.side import Autocast, Played, Turn
 from training.state import TrainState
 
 
@@ -44,7 +44,7 @@ def train_step(
         weights: Weights in the generators' objective.
     """
     nets, adversary, opponents = state.networks, state.adversary, state.opponents()
-    noisy, rounds = state.noisy, state.judging.updates
+    noisy = state.noisy
 
     def play_generators(real_a: Images, real_b: Images) -> Played:
         fake_b, fake_a = nets.gen_ab(real_a), nets.gen_ba(real_b)
@@ -62,28 +62,40 @@ def train_step(
         losses = adversarial_ab, adversarial_ba, cycle_a, cycle_b, identity_a, identity_b
         return Played(objective, losses, (fake_a, fake_b))
 
+    return StepLosses(*take_turns(state, opponents, play_generators, real_a, real_b))
+
+
+def take_turns(
+    state: TrainState, opponents: Networks, play_generators: Turn, real_a: Images, real_b: Images
+) -> tuple[Loss, ...]:
+    """Let the generators learn by their turn once, then the discriminators, and count the step.
+
+    Args:
+        state: Changed in place.
+        opponents: Whose discriminators judge, and whose generators make all fakes but the first.
+        play_generators: Computes their objective on a batch of A and of B, and makes fakes of both.
+        real_a: Images of domain A, as for `train_step`.
+        real_b: Images of domain B.
+
+    Returns:
+        What the turns tell of their losses, generators first.
+    """
+    rounds = state.judging.updates
     batches = list(zip(real_a.chunk(rounds), real_b.chunk(rounds), strict=True))
     with frozen(opponents.disc_a, opponents.disc_b):
         _, losses, fakes = state.generators.learn(play_generators, *batches[0])
-    judged = update_discriminators(state, opponents, batches, fakes)
+    judged = _update_discriminators(state, opponents, batches, fakes)
     state.step += 1
-    return StepLosses(*losses, *judged)
+    return *losses, *judged
 
 
-def update_discriminators(
+def _update_discriminators(
     state: TrainState,
     opponents: Networks,
     batches: Sequence[tuple[Images, Images]],
     fakes: tuple[Images, ...],
 ) -> tuple[Loss, ...]:
-    """Update both once on each batch, on real images and on fakes from the history.
-
-    Args:
-        state: Changed in place, but not its number of steps.
-        opponents: Whose generators make the fakes of all batches but the first.
-        batches: Images of A and of B, in [-1, 1].
-        fakes: Of A and of B, made of the first batch.
-    """
+    """Update both once on each batch, on real images and on fakes from the history."""
     nets, adversary, noisy = state.networks, state.adversary, state.noisy
 
     def play_discriminators(real_a: Images, real_b: Images, old_a: Images, old_b: Images) -> Played:
