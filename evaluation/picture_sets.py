@@ -1,16 +1,13 @@
 """The pictures that a model is measured by: those it was trained on, and held-out ones."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import torch
 
 from cyclegan.errors import DataError
 from cyclegan.pixels import Pictures
 from training.folders import find_folders
-from training.pictures import picture_files, read_resized
+from training.pictures import picture_files, read_squares
+from training.samples import evenly
 
 LEAST = 2
 """Pictures in a folder: spreads and distances need more than one."""
@@ -61,15 +58,10 @@ class PictureSets:
 
 
 def _read(folder: Path, side: int, most: int | None) -> Pictures:
-    files = _spread(picture_files(folder), most)
+    files = picture_files(folder)
+    files = evenly(files, most or len(files))
     if len(files) < LEAST:
         raise DataError(
             f"{folder} has {len(files)} picture; expected {LEAST} at least, better 100 and more"
         )
-    pictures = np.stack([read_resized(file, side) for file in files])
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2)
-
-
-def _spread(files: Sequence[Path], most: int | None) -> list[Path]:
-    count = min(most or len(files), len(files))
-    return [files[i * len(files) // count] for i in range(count)]
+    return read_squares(files, side)

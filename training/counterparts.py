@@ -6,18 +6,15 @@ They are the files of the same name in testA and testB, which no training looks 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
 
 from cyclegan.errors import DataError
 from cyclegan.networks import Networks
 from cyclegan.objectives import l1_loss
 from cyclegan.pixels import to_signed
 from training.folders import DataFolders
-from training.pictures import picture_files, read_resized
+from training.pictures import picture_files, read_squares
 
 _EXPECTED = (
     "expected two or more files of the same name in testA and testB, the same scene in both "
@@ -49,8 +46,8 @@ class Counterparts:
         Raises:
             DataError: A file cannot be read, or both pictures are the same in every pair.
         """
-        self.a = _read([a for a, _ in pairs], side)
-        self.b = _read([b for _, b in pairs], side)
+        self.a = read_squares([a for a, _ in pairs], side)
+        self.b = read_squares([b for _, b in pairs], side)
         if torch.equal(self.a, self.b):
             raise DataError(
                 f"the {len(pairs)} pairs in testA and testB are the same picture twice; {_EXPECTED}"
@@ -109,8 +106,3 @@ def find_counterparts(folders: DataFolders) -> list[tuple[Path, Path]]:
 
 def _by_name(folder: Path) -> dict[Path, Path]:
     return {file.relative_to(folder).with_suffix(""): file for file in picture_files(folder)}
-
-
-def _read(files: Sequence[Path], side: int) -> UInt8[Tensor, "n 3 {side} {side}"]:
-    pictures = np.stack([read_resized(file, side) for file in files])
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2)

@@ -1,13 +1,16 @@
 """Pictures on disk, as training reads them: found, decoded upright and made RGB."""
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from cyclegan.errors import DataError
+from cyclegan.pixels import Pictures
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
 
@@ -138,3 +141,13 @@ def _on_white(image: Image.Image) -> Image.Image:
     picture = image.convert("RGBA")
     white = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(white, picture).convert("RGB")
+
+
+def read_squares(files: Sequence[Path], side: int) -> Pictures:
+    """Read pictures as squares of one size, together, channels first.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    pictures = np.stack([read_resized(file, side) for file in files])
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2)

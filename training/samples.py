@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 from torchvision.utils import make_grid
 
 from cyclegan.networks import Networks
 from cyclegan.objectives import Images
 from cyclegan.pixels import to_bytes, to_signed
-from training.pictures import read_resized
+from training.pictures import read_squares
 
 CAPTION_HEIGHT = 22  # pixels
 
@@ -26,8 +25,8 @@ class Samples:
         self, files_a: Sequence[Path], files_b: Sequence[Path], side: int, names: tuple[str, str]
     ) -> None:
         self.names = names
-        self._real_a = _read(files_a, side)
-        self._real_b = _read(files_b, side)
+        self._real_a = read_squares(files_a, side)
+        self._real_b = read_squares(files_b, side)
 
     def grid(self, networks: Networks) -> UInt8[np.ndarray, "h w 3"]:
         """Draw a row for each picture: A, B made of it, A again; then B, A made of it, B again."""
@@ -57,11 +56,6 @@ def evenly(files: Sequence[Path], count: int) -> list[Path]:
     """Choose `count` of `files`, or all if there are fewer, spread over the whole list."""
     count = min(count, len(files))
     return [files[i * len(files) // count] for i in range(count)]
-
-
-def _read(files: Sequence[Path], side: int) -> UInt8[Tensor, "n 3 side side"]:
-    pictures = np.stack([read_resized(file, side) for file in files])
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2)
 
 
 def _tiled(columns: Sequence[Images]) -> UInt8[np.ndarray, "grid_h grid_w 3"]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -15,7 +14,7 @@ from cyclegan.pixels import Pictures, to_bytes, to_signed
 from evaluation.content import cycle_error, edge_correlation
 from evaluation.sliced_wasserstein import sliced_wasserstein
 from training.folders import DataFolders
-from training.pictures import picture_files, read_resized
+from training.pictures import picture_files, read_squares
 from training.samples import evenly
 from training.settings import TrainSettings
 from training.validation_settings import SMALLEST, Measure
@@ -122,9 +121,7 @@ def read_scores(run: Path) -> list[tuple[int, Score]]:
 
 
 def _read(folder: Path, count: int, side: int) -> Pictures:
-    files = evenly(picture_files(folder), count)
-    pictures = np.stack([read_resized(file, side) for file in files])
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2)
+    return read_squares(evenly(picture_files(folder), count), side)
 
 
 @torch.inference_mode()
