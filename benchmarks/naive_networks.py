@@ -50,9 +50,19 @@ class _Residual(nn.Module):
         return x + self.f(x)
 
 
-def _generator(config: GeneratorConfig) -> nn.Sequential:
+class _Changing(nn.Module):
+    def __init__(self, shares: nn.Sequential) -> None:
+        super().__init__()
+        self.shares = shares
+
+    def forward(self, x: Tensor) -> Tensor:
+        shares = self.shares(x)
+        return x + shares - shares.abs() * x
+
+
+def _generator(config: GeneratorConfig) -> nn.Module:
     k = config.width
-    return nn.Sequential(
+    layers = nn.Sequential(
         nn.ReflectionPad2d(3),
         nn.Conv2d(3, k, 7),
         *_norm_relu(k),
@@ -69,6 +79,7 @@ def _generator(config: GeneratorConfig) -> nn.Sequential:
         nn.Conv2d(k, 3, 7),
         nn.Tanh(),
     )
+    return _Changing(layers) if config.output == "change" else layers
 
 
 def _discriminator(config: DiscriminatorConfig) -> nn.Sequential:

@@ -38,9 +38,15 @@ def adopt_generators(networks: Networks, other: Checkpoint) -> None:
     """Give the generators of `networks` the weights of `other`, averaged if it has an average.
 
     Raises:
-        CheckpointError: They are of another shape, beyond the way of upsampling.
+        CheckpointError: They are of another shape, beyond the way of upsampling, or give
+            something else.
     """
     theirs, ours = other.config.generator, networks.config.generator
+    if theirs.output != ours.output:
+        raise CheckpointError(
+            f"the generators to start from give the {theirs.output} and those of this run the "
+            f"{ours.output}; give --networks.generator.output {theirs.output}"
+        )
     weights = other.networks(averaged=True).state_dict()
     if (theirs.upsampling, ours.upsampling) == ("transposed", "resize"):
         weights = dict(_resized(weights))

@@ -40,6 +40,9 @@ class GeneratorConfig(BaseModel):
     """Standard deviation of noise behind every layer while training (ganhacks, tip 13)."""
     norm: Norm = "instance"
     """Normalisation; the paper's is instance."""
+    output: Literal["image", "change"] = "image"
+    """The whole translation as in the paper, or how far each colour of a pixel moves to its least
+    or its greatest value: a generator that begins by copying and need not learn to."""
 
 
 class Stages(NamedTuple):
@@ -94,7 +97,16 @@ class Generator(nn.Module):
         encoded = self.encode(images)
         transformed = self._transformed(encoded)
         # In float32 even under autocast: bfloat16 would round to half a level of 255.
-        return Stages(encoded, transformed, torch.tanh(self.decode(transformed).float()))
+        decoded = torch.tanh(self.decode(transformed).float())
+        if self.config.output == "change":
+            decoded = moved(images, decoded)
+        return Stages(encoded, transformed, decoded)
+
+    @torch.no_grad()
+    def begin_by_copying(self) -> None:
+        """Change nothing at first, if it is a change that the network gives."""
+        if self.config.output == "change":
+            cast(FewOutputsConv, self.decode[-1]).weight.zero_()
 
     def _transformed(self, features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         if not (self.recomputes_blocks and torch.is_grad_enabled()):
@@ -121,6 +133,17 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Keep the shape of `x`."""
         return x + self.f(x)
+
+
+def moved(
+    images: Float[Tensor, "*shape"], shares: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """Move each value of `images` by a share of its way to 1, or to -1 where the share is negative.
+
+    Whatever the shares in [-1, 1], the result is in [-1, 1]; 0 changes nothing. Unlike a sum that
+    is clamped or squashed, it reaches every value and passes at most the gradient that comes.
+    """
+    return images + shares - shares.abs() * images
 
 
 class Noise(nn.Module):

@@ -96,8 +96,9 @@ def _generator_layers(config: GeneratorConfig, dropout: bool) -> Iterator[tuple[
     if config.model_copy(update={"noise": 0.0}) != theirs:
         raise WeightsError(
             f"the generators have {config.block} blocks, {config.downsampling} downsampling, "
-            f"{config.upsampling} upsampling and {config.activation}; those of the authors full "
-            "blocks, strided and transposed convolutions and relu"
+            f"{config.upsampling} upsampling, {config.activation} and give the {config.output}; "
+            "those of the authors full blocks, strided and transposed convolutions, relu and the "
+            "image"
         )
     n = config.blocks
     for i, theirs in enumerate((1, 4, 7)):

@@ -41,7 +41,9 @@ def pictures(settings):
 
 @pytest.mark.parametrize("history", [0, 2])
 @pytest.mark.parametrize(
-    "generator", [{}, {"block": "separable", "upsampling": "resize"}], ids=["full", "separable"]
+    "generator",
+    [{}, {"block": "separable", "upsampling": "resize", "output": "change"}],
+    ids=["paper", "compact"],
 )
 def test_the_naive_step_computes_what_ours_does(tiny_settings, history, generator):
     shape = tiny_settings.networks.model_dump()

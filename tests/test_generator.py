@@ -1,8 +1,10 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis.strategies import floats
 from torch.nn import functional
 
-from cyclegan.generator import Generator, GeneratorConfig
+from cyclegan.generator import Generator, GeneratorConfig, moved
 from cyclegan.networks import initialise
 
 
@@ -72,3 +74,39 @@ def test_bfloat16_still_gives_float32_images():
 
     with torch.autocast("cpu", torch.bfloat16):
         assert generator(torch.zeros(1, 3, 8, 8)).dtype is torch.float32
+
+
+def test_a_generator_of_changes_begins_by_copying():
+    generator = Generator(GeneratorConfig(width=4, blocks=1, output="change"))
+    initialise(generator, seed=0)
+    images = torch.rand(1, 3, 16, 16) * 2 - 1
+
+    assert torch.equal(generator(images), images)
+
+
+@pytest.mark.parametrize(
+    ("value", "share", "expected"),
+    [(0.5, 0, 0.5), (0.5, 0.5, 0.75), (0.5, -0.5, -0.25), (-1, 1, 1), (1, -1, -1), (1, 1, 1)],
+)
+def test_a_value_moves_by_a_share_of_its_way(value, share, expected):
+    assert moved(torch.tensor(float(value)), torch.tensor(float(share))) == expected
+
+
+@given(value=floats(-1, 1, width=32), share=floats(-1, 1, width=32))
+def test_a_change_stays_in_range_and_passes_no_more_gradient_than_comes(value, share):
+    x = torch.tensor(value, requires_grad=True)
+
+    y = moved(x, torch.tensor(share))
+    y.backward()
+
+    assert -1 <= y <= 1
+    assert 0 <= x.grad <= 1
+
+
+def test_a_generator_of_changes_moves_the_image_by_what_another_would_give():
+    config = GeneratorConfig(width=4, blocks=1)
+    whole, change = Generator(config), Generator(config.model_copy(update={"output": "change"}))
+    change.load_state_dict(whole.state_dict())
+    images = torch.rand(1, 3, 16, 16) * 2 - 1
+
+    torch.testing.assert_close(change(images), moved(images, whole(images)))

@@ -201,12 +201,12 @@ def test_a_discriminator_is_no_generator_and_the_reverse():
         read_discriminator(weights("initial_G_A"))
 
 
-def test_a_compact_generator_cannot_be_written_in_the_authors_form():
-    networks = Networks(
-        NetworksConfig(generator=GeneratorConfig(width=4, blocks=1, block="separable"))
-    )
+@pytest.mark.parametrize("difference", [{"block": "separable"}, {"output": "change"}])
+def test_a_compact_generator_cannot_be_written_in_the_authors_form(difference):
+    config = GeneratorConfig(width=4, blocks=1, **difference)
+    networks = Networks(NetworksConfig(generator=config))
 
-    with pytest.raises(WeightsError, match="separable"):
+    with pytest.raises(WeightsError, match=f"have.*{next(iter(difference.values()))}.*; those"):
         reference_weights(networks)
 
 
