@@ -209,6 +209,29 @@ def test_another_architecture_in_the_folder_is_refused(tiny_settings):
         train(change(tiny_settings, networks=wider))
 
 
+def begun_before_outputs_had_a_choice(settings):
+    """Take a step, and forget what an earlier version did not know."""
+    train(change(settings, steps=1))
+    former = Checkpoint.load(settings.run / "latest.pt")
+    del former.facts.settings["networks"]["generator"]["output"]
+    former.save(settings.run / "latest.pt")
+
+
+def test_a_run_of_an_earlier_version_goes_on_with_what_is_its_default_now(tiny_settings):
+    begun_before_outputs_had_a_choice(tiny_settings)
+
+    assert train(change(tiny_settings, steps=2)).step == 2
+
+
+def test_a_run_of_an_earlier_version_does_not_become_another(tiny_settings):
+    begun_before_outputs_had_a_choice(tiny_settings)
+    generator = tiny_settings.networks.generator.model_copy(update={"output": "change"})
+    other = tiny_settings.networks.model_copy(update={"generator": generator})
+
+    with pytest.raises(UsageError, match="was begun with networks"):
+        train(change(tiny_settings, networks=other))
+
+
 def test_a_damaged_checkpoint_is_not_written_over(tiny_settings):
     train(change(tiny_settings, steps=2))
     latest = tiny_settings.run / "latest.pt"

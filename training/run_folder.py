@@ -3,8 +3,10 @@
 import fcntl
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
 
 from cyclegan.atomic_file import write_atomically
 from cyclegan.checkpoint import LATEST, Checkpoint
@@ -94,7 +96,7 @@ def _unwritable(settings: TrainSettings, error: OSError) -> str:
 
 def _check_same(former: dict[str, object], settings: TrainSettings) -> None:
     """Refuse to go on with settings that would make it another run."""
-    now = settings.model_dump(mode="json")
+    now, former = settings.model_dump(mode="json"), _completed(former, settings)
     # What a training of an earlier version did not know yet; a distillation knows more.
     known = [key for key in now if key in former or key not in TrainSettings.model_fields]
     changed = [
@@ -108,3 +110,14 @@ def _check_same(former: dict[str, object], settings: TrainSettings) -> None:
             f"{settings.run} was begun with {key} = {former.get(key)}, now it is {now.get(key)}; "
             "repeat the former command to continue, or give another --run to begin anew"
         )
+
+
+def _completed(former: dict[str, object], settings: TrainSettings) -> dict[str, object]:
+    """Add to the groups of settings what an earlier version did not know yet: its default."""
+    groups = {key: group for key, group in settings if isinstance(group, BaseModel)}
+    completed = dict(former)
+    for key in groups.keys() & former.keys():
+        with suppress(ValidationError):  # of a setting that is no more, which is then named
+            whole = type(groups[key]).model_validate(former[key])
+            completed[key] = whole.model_dump(mode="json")
+    return completed
