@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rich.console import Console
 
 from cyclegan.atomic_file import write_atomically
@@ -16,7 +16,7 @@ from evaluation.evaluation_table import markdown, table
 from evaluation.exported_pair import ExportedPair
 from evaluation.gallery import gallery
 from evaluation.inception import find_inception
-from evaluation.picture_sets import PictureSets
+from evaluation.picture_sets import LEAST, PictureSets
 from evaluation.sliced_wasserstein import COARSEST
 from training.samples import png
 
@@ -42,8 +42,14 @@ class EvaluateSettings(BaseModel):
     """Folder for evaluation.json, evaluation.md and a grid of pictures for each direction."""
     side: Annotated[int, Field(ge=2 * COARSEST, multiple_of=COARSEST)] = 256
     """Pixels a side to which all pictures are resized."""
-    most: PositiveInt | None = None
+    most: Annotated[int, Field(ge=LEAST)] | None = None
     """Pictures of each folder, spread over it; all if not given. Fewer make every number worse."""
+    counterparts: bool = False
+    """Pictures of the same name in testA and testB show the same scene: measure by those alone,
+    and how far translations are from them, too."""
+    labels: str | None = None
+    """Domain whose pictures are label maps, with --counterparts: the share of pixels whose label is
+    right, each taken for the nearest of the colours that whole areas of that domain have."""
     inception: Path | None = None
     """File of Inception's weights for FID and KID; downloaded once if not given."""
     no_inception: bool = False
@@ -51,12 +57,27 @@ class EvaluateSettings(BaseModel):
     seed: int = 0
     """Of the patches that are compared and of the classifier."""
 
+    @model_validator(mode="after")
+    def _labels_have_counterparts(self) -> "EvaluateSettings":
+        if self.labels and not self.counterparts:
+            raise ValueError(
+                f"labels is {self.labels} without --counterparts, which tell the right ones"
+            )
+        return self
+
 
 def run(arguments: Sequence[str]) -> int:
     """Evaluate a model; 0 when it is done."""
     settings = parse(EvaluateSettings, arguments, _COMMAND)
     model = ExportedPair(settings.model)
-    sets = PictureSets.read(settings.data, model.names, settings.side, settings.most)
+    sets = PictureSets.read(
+        settings.data,
+        model.names,
+        settings.side,
+        settings.most,
+        settings.counterparts,
+        settings.labels,
+    )
     inception = None if settings.no_inception else find_inception(settings.inception)
     evaluation, made = evaluate(model, sets, inception, settings.seed, logger.info)
     Console(highlight=False).print(table(evaluation))

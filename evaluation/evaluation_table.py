@@ -3,7 +3,7 @@
 from rich import box
 from rich.table import Table
 
-from evaluation.measures import Distance, Evaluation, Measures
+from evaluation.measures import CounterpartErrors, Distance, Evaluation, Measures
 
 
 def table(evaluation: Evaluation) -> Table:
@@ -49,8 +49,25 @@ def _cells(measures: Measures) -> dict[str, str]:
     cells["error there and back"] = f"{measures.cycle_error:.3f}"
     cells["light and dark inverted"] = f"{measures.inversion_rate:.0%}"
     cells["diversity"] = f"{measures.diversity:.2f}"
+    if measures.counterpart:
+        cells |= _counterpart(measures.counterpart)
     cells["pictures"] = f"{measures.pictures}"
     return cells
+
+
+def _counterpart(errors: CounterpartErrors) -> dict[str, str]:
+    made, nothing = errors.translated, errors.untranslated
+    labels = "no labels"
+    if made.label_accuracy is not None and nothing.label_accuracy is not None:
+        labels = (
+            f"{made.label_accuracy:.1%} of {errors.labels} labels "
+            f"({nothing.label_accuracy:.1%} untranslated)"
+        )
+    return {
+        "error to the counterpart": f"{made.l1:.3f} ({nothing.l1:.3f} untranslated)",
+        "SSIM with the counterpart": f"{made.ssim:.3f} ({nothing.ssim:.3f} untranslated)",
+        "labels that are right": labels,
+    }
 
 
 def _distance(distance: Distance | None, form: str, times: float = 1) -> str:

@@ -31,6 +31,30 @@ class Distance(BaseModel):
         return (self.translated - self.floor) / span
 
 
+class Likeness(BaseModel):
+    """How like pictures are to others of the same scenes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    l1: float
+    """Mean absolute difference in [-1, 1]."""
+    ssim: float
+    """Structural similarity (Wang et al. 2004): 1 is the same picture."""
+    label_accuracy: float | None
+    """Share of pixels whose nearest nominal colour is the right one; None without such colours."""
+
+
+class CounterpartErrors(BaseModel):
+    """Likeness to the true counterparts, and what it is to do nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    translated: Likeness
+    untranslated: Likeness
+    labels: int | None
+    """Nominal colours of the target, if its pictures are label maps."""
+
+
 class Measures(BaseModel):
     """Of the translation of one domain into the other, on held-out pictures."""
 
@@ -55,6 +79,8 @@ class Measures(BaseModel):
     """Mean absolute difference after there and back, in [-1, 1]."""
     inversion_rate: float
     diversity: float
+    counterpart: CounterpartErrors | None = None
+    """Where the true counterparts are known."""
 
     @property
     def relative_domain_score(self) -> float:

@@ -1,10 +1,12 @@
 """The pictures that a model is measured by: those it was trained on, and held-out ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cyclegan.errors import DataError
+from cyclegan.errors import DataError, UsageError
 from cyclegan.pixels import Pictures
+from training.counterparts import find_counterparts
 from training.folders import find_folders
 from training.pictures import picture_files, read_squares
 from training.samples import evenly
@@ -22,6 +24,8 @@ class Domain:
     """Seen by the training, for what a measure needs to know of the domain."""
     test: Pictures
     """Held out: these are translated, and compared with."""
+    has_labels: bool = False
+    """Its pictures are label maps."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,19 @@ class PictureSets:
 
     a: Domain
     b: Domain
+    has_counterparts: bool = False
+    """Test pictures at the same place show the same scene."""
 
     @classmethod
-    def read(cls, data: Path, names: tuple[str, str], side: int, most: int | None) -> "PictureSets":
+    def read(
+        cls,
+        data: Path,
+        names: tuple[str, str],
+        side: int,
+        most: int | None,
+        counterparts: bool = False,
+        labels: str | None = None,
+    ) -> "PictureSets":
         """Read the folder of a data set.
 
         Args:
@@ -40,28 +54,41 @@ class PictureSets:
             names: Of domain A and B.
             side: To which pictures are resized, squashed, as in training.
             most: Pictures of each folder, spread over it; all if not given.
+            counterparts: Take those test pictures alone whose name is in both folders.
+            labels: Name of the domain whose pictures are label maps.
 
         Raises:
             DataError: A folder is missing or has too few pictures, or one cannot be read.
+            UsageError: No domain is called as `labels`.
         """
+        if labels not in (None, *names):
+            raise UsageError(f"--labels is {labels}; the domains are {names[0]} and {names[1]}")
         folders = find_folders(data)
         if folders.test_a is None or folders.test_b is None:
             raise DataError(
                 f"{data} has no testA and testB; a model is measured by pictures that its training "
                 "has not seen: move some of each domain there, and train without them"
             )
+        if counterparts:
+            test_a, test_b = zip(*find_counterparts(folders), strict=True)
+        else:
+            test_a, test_b = _files(folders.test_a), _files(folders.test_b)
+
+        def pictures(files: Sequence[Path]) -> Pictures:
+            return read_squares(evenly(files, most or len(files)), side)
+
         a, b = names
         return cls(
-            Domain(a, _read(folders.train_a, side, most), _read(folders.test_a, side, most)),
-            Domain(b, _read(folders.train_b, side, most), _read(folders.test_b, side, most)),
+            Domain(a, pictures(_files(folders.train_a)), pictures(test_a), a == labels),
+            Domain(b, pictures(_files(folders.train_b)), pictures(test_b), b == labels),
+            counterparts,
         )
 
 
-def _read(folder: Path, side: int, most: int | None) -> Pictures:
+def _files(folder: Path) -> Sequence[Path]:
     files = picture_files(folder)
-    files = evenly(files, most or len(files))
     if len(files) < LEAST:
         raise DataError(
             f"{folder} has {len(files)} picture; expected {LEAST} at least, better 100 and more"
         )
-    return read_squares(files, side)
+    return files

@@ -1,5 +1,6 @@
 """What `cyclegan evaluate` measures, against formulas written here and cases with known answers."""
 
+import io
 import json
 
 import numpy as np
@@ -15,13 +16,16 @@ from cyclegan.__main__ import main
 from cyclegan.contract import FILE_AB, FILE_BA
 from cyclegan.errors import DataError, ModelError, UsageError
 from evaluation import content, sliced_wasserstein
+from evaluation.counterpart_errors import counterpart_errors
 from evaluation.domain_classifier import DomainClassifier
 from evaluation.exported_pair import ExportedPair
 from evaluation.feature_distances import feature_distance
 from evaluation.inception import Inception, find_inception
+from evaluation.label_maps import label_accuracy, nominal_colours
 from evaluation.measures import Distance
 from evaluation.picture_sets import PictureSets
 from training.landscapes import draw_dataset
+from training.pictures import read_squares
 
 
 def noise(count, side=32, low=0, high=256):
@@ -279,6 +283,83 @@ def test_a_classifier_is_the_same_for_the_same_seed():
         assert torch.equal(first, second)
 
 
+# Counterparts
+
+RED, SEA, SAND = (200, 10, 10), (0, 80, 200), (230, 220, 120)
+
+
+def label_map(seed, quality=75):
+    """Rectangles of three colours, as a JPEG file keeps them."""
+    rng = np.random.default_rng(seed)
+    pixels = np.full((96, 96, 3), SEA, np.uint8)
+    for colour in (RED, SAND, RED, SAND):
+        top, left = rng.integers(0, 70, 2)
+        pixels[top : top + 25, left : left + 25] = colour
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
+
+
+def test_the_colours_of_label_maps_are_found_through_what_jpeg_has_made_of_them():
+    maps = torch.stack([label_map(seed) for seed in range(8)])
+    assert len(maps.flatten(2).transpose(1, 2).reshape(-1, 3).unique(dim=0)) > 1000
+
+    colours = nominal_colours(maps)
+
+    assert len(colours) == 3
+    for found, true in zip(sorted(colours.tolist()), sorted((RED, SEA, SAND)), strict=True):
+        assert np.abs(np.subtract(found, true)).max() <= 6
+
+
+def test_pictures_of_many_colours_are_no_label_maps():
+    gradients = torch.linspace(0, 255, 96).byte().expand(3, 96, 96)
+    pictures = torch.stack([gradients.roll(shift, 0) for shift in range(3)])
+    pictures[:, 0] = pictures[:, 0].transpose(1, 2)  # a 97th of all combinations of two
+
+    with pytest.raises(DataError, match=r"the 32 most frequent .* expected label maps"):
+        nominal_colours(pictures)
+    with pytest.raises(DataError, match=r"the 0 most frequent .* expected label maps"):
+        nominal_colours(noise(3))
+
+
+def test_a_flat_picture_is_a_label_map_of_one_colour():
+    assert nominal_colours(torch.full((2, 3, 16, 16), 7, dtype=torch.uint8)).tolist() == [[7] * 3]
+
+
+def test_labels_are_right_where_the_nearest_colour_is():
+    colours = torch.tensor([RED, SEA, SAND]).float()
+    truth = torch.tensor([RED, SEA, SAND, SEA]).T.reshape(1, 3, 2, 2).byte()
+    nearly = torch.tensor([(180, 40, 40), (20, 100, 180), SEA, SEA]).T.reshape(1, 3, 2, 2).byte()
+
+    assert label_accuracy(truth, truth, colours) == 1
+    assert label_accuracy(nearly, truth, colours) == 0.75
+
+
+def test_errors_to_the_counterpart_stand_beside_those_of_doing_nothing():
+    truth, source = noise(3), noise(3)
+    half = ((truth.int() + source.int()) // 2).byte()
+
+    errors = counterpart_errors(source, half, truth, None)
+
+    assert errors.translated.l1 == pytest.approx(errors.untranslated.l1 / 2, rel=0.02)
+    expected = (source.double() - truth.double()).abs().mean() / 127.5
+    assert errors.untranslated.l1 == pytest.approx(expected.item(), rel=1e-5)
+    assert errors.untranslated.ssim < 0.1 < errors.translated.ssim < 1
+    assert errors.labels is errors.translated.label_accuracy is None
+
+
+def test_what_is_translated_into_its_counterpart_is_perfect():
+    maps = torch.stack([label_map(seed) for seed in range(3)])
+
+    errors = counterpart_errors(maps.flip(0), maps, maps, nominal_colours(maps))
+
+    assert errors.labels == 3
+    assert errors.translated.model_dump() == pytest.approx(
+        {"l1": 0, "ssim": 1, "label_accuracy": 1}
+    )
+    assert errors.untranslated.label_accuracy < 1
+
+
 # The command
 
 
@@ -362,6 +443,75 @@ def _inverting_in(tmp_path):
     write_inverting(folder / FILE_AB, "summer", "winter")
     write_inverting(folder / FILE_BA, "winter", "summer")
     return folder
+
+
+@pytest.mark.usefixtures("few_patches")
+def test_counterparts_are_compared_where_the_user_says_that_there_are_some(
+    tmp_path, data, inverting, monkeypatch
+):
+    train = DomainClassifier.train
+    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
+    (data / "testA" / sorted((data / "testA").iterdir())[0].name).unlink()  # 4 pairs are left
+    out = tmp_path / "out"
+
+    words = f"--model {inverting} --data {data} --out {out} --side 32 --no-inception --counterparts"
+    assert main(["evaluate", *words.split()]) == 0
+
+    there, back = json.loads((out / "evaluation.json").read_text())["measures"]
+    assert there["pictures"] == back["pictures"] == 4
+    names = sorted(file.name for file in (data / "testA").iterdir())
+    a, b = (read_squares([data / d / n for n in names], 32).int() for d in ("testA", "testB"))
+    made, nothing = ((each - b).abs().double().mean().item() / 127.5 for each in (255 - a, a))
+    errors = there["counterpart"]
+    assert errors["translated"]["l1"] == pytest.approx(made, rel=1e-4)
+    assert errors["untranslated"]["l1"] == pytest.approx(nothing, rel=1e-4)
+    page = (out / "evaluation.md").read_text()
+    assert f"| error to the counterpart | {errors['translated']['l1']:.3f} (" in page
+    assert "| labels that are right | no labels | no labels |" in page
+
+
+@pytest.mark.usefixtures("few_patches")
+def test_labels_are_judged_where_the_target_has_them(tmp_path, data, inverting, monkeypatch):
+    train = DomainClassifier.train
+    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
+    for part in ("trainB", "testB"):
+        for number, file in enumerate(sorted((data / part).iterdir())):
+            Image.fromarray(label_map(number).permute(1, 2, 0).numpy()).save(file)
+    out = tmp_path / "out"
+
+    words = f"--model {inverting} --data {data} --out {out} --side 32 --no-inception --counterparts"
+    assert main(["evaluate", *words.split(), "--labels", "winter"]) == 0
+
+    to_winter, to_summer = json.loads((out / "evaluation.json").read_text())["measures"]
+    assert to_winter["counterpart"]["labels"] == 3
+    assert 0 < to_winter["counterpart"]["translated"]["label_accuracy"] < 1
+    assert to_summer["counterpart"]["labels"] is None
+    assert "% of 3 labels (" in (out / "evaluation.md").read_text()
+
+
+def test_labels_are_of_one_domain_and_need_counterparts(data, inverting, capsys):
+    sets = PictureSets.read(data, ("photo", "labels"), 32, None, True, "labels")
+    assert (sets.a.has_labels, sets.b.has_labels) == (False, True)
+
+    with pytest.raises(UsageError, match="--labels is maps; the domains are photo and labels"):
+        PictureSets.read(data, ("photo", "labels"), 32, None, True, "maps")
+
+    words = f"--model {inverting} --data {data} --out {data} --labels winter"
+    assert main(["evaluate", *words.split()]) == 2
+    assert "labels is winter without --counterparts" in capsys.readouterr().err
+
+
+def test_without_counterparts_none_are_supposed(tmp_path):
+    for part in ("trainA", "trainB", "testA", "testB"):
+        draw_pictures(tmp_path / part, 2)
+    (tmp_path / "testB").rename(tmp_path / "old")
+    (tmp_path / "testB").mkdir()
+    for number, file in enumerate(sorted((tmp_path / "old").iterdir())):
+        file.rename(tmp_path / "testB" / f"other{number}{file.suffix}")
+
+    assert not PictureSets.read(tmp_path, ("a", "b"), 32, None).has_counterparts
+    with pytest.raises(DataError, match="have the same name; expected two or more"):
+        PictureSets.read(tmp_path, ("a", "b"), 32, None, counterparts=True)
 
 
 def test_a_model_without_its_way_back_is_refused(tmp_path, inverting):
