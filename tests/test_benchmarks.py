@@ -13,7 +13,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 
-from benchmarks import engines, inference, loader, scaling, training_memory, training_step
+from benchmarks import (
+    engines,
+    inference,
+    learning,
+    learning_trials,
+    loader,
+    scaling,
+    training_memory,
+    training_step,
+)
 from benchmarks.clock import Times, measure_alternately
 from benchmarks.engines import export_untrained, open_engine, random_pictures
 from benchmarks.memory import in_new_process, peak_growth
@@ -22,6 +31,7 @@ from benchmarks.operations import generator_multiply_adds, step_operations
 from cyclegan.convolutions import FewOutputsConv
 from cyclegan.generator import GeneratorConfig
 from cyclegan.networks import NetworksConfig
+from training.landscapes import draw_dataset
 from training.state import TrainState
 from training.step import StepLosses, train_step
 
@@ -204,6 +214,57 @@ def test_memory_is_measured_with_and_without_what_saves_it(tmp_path, capsys, mon
     assert one["in_parts"] is None
     assert two["in_parts"] >= 0
     assert "recomputed" in capsys.readouterr().out
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    draw_dataset(tmp_path / "data", side=32, train=3, test=2, seed=0)
+    return tmp_path / "data"
+
+
+def test_learning_is_measured_from_words_to_json(tmp_path, drawn, capsys):
+    file, recipe = tmp_path / "learning.json", tmp_path / "recipe.toml"
+    recipe.write_text('preset = "tiny"\nhistory = 0\n')
+    words = (
+        f"--data {drawn} --out {tmp_path / 'runs'} --names summer,winter --labels winter "
+        f"--ways naive fp32 recipe --recipe {recipe} --preset tiny --size 32 --steps 4 --seeds 2 "
+        f"--device cpu --json {file}"
+    )
+
+    assert learning.main(words.split()) == 0
+
+    trials = json.loads(file.read_text())["trials"]
+    assert [(each["way"], each["seed"]) for each in trials] == [
+        (way, seed) for seed in (0, 1) for way in ("naive", "fp32", "recipe")
+    ]
+    for naive, ours, other in (trials[:3], trials[3:]):  # the same crops, weights and rates
+        for end in ("to_a", "to_b"):
+            assert naive[end]["translated"]["l1"] == pytest.approx(
+                ours[end]["translated"]["l1"], rel=0.03
+            )
+            assert naive[end]["untranslated"] == ours[end]["untranslated"]
+        assert other["to_b"] != ours["to_b"]
+    table = capsys.readouterr().out
+    assert "labels right, to winter" in table
+    assert "labels right, to summer" not in table
+
+
+def test_what_was_learned_is_not_learned_again(tmp_path, drawn, monkeypatch):
+    words = (
+        f"--data {drawn} --out {tmp_path / 'runs'} --ways naive bf16 --preset tiny --size 32 "
+        "--steps 2 --seeds 1 --device cpu"
+    )
+    assert learning.main(words.split()) == 0
+    monkeypatch.setattr(learning_trials, "_naively", None)
+    monkeypatch.setattr(learning_trials, "_by_ours", None)
+
+    assert learning.main(words.split()) == 0
+
+
+def test_a_recipe_and_its_way_go_together(tmp_path, drawn, capsys):
+    assert learning.main(f"--data {drawn} --out {tmp_path} --ways naive recipe".split()) == 2
+
+    assert "--ways recipe and --recipe FILE go together" in capsys.readouterr().err
 
 
 def test_ranks_are_measured_from_words_to_json(tmp_path, capsys):

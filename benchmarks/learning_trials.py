@@ -1,0 +1,119 @@
+"""One training, by the authors' step or by ours, and how far from the truth it has come."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from benchmarks.naive_step import NaiveTraining
+from cyclegan.atomic_file import write_atomically
+from cyclegan.checkpoint import LATEST, Checkpoint
+from cyclegan.generator import Generator
+from cyclegan.networks import Networks
+from cyclegan.pixels import Pictures, to_bytes, to_signed
+from evaluation.counterpart_errors import counterpart_errors
+from evaluation.label_maps import nominal_colours
+from evaluation.measures import CounterpartErrors
+from evaluation.picture_sets import Domain, PictureSets
+from training.data import UnpairedCrops
+from training.decoding import decoded
+from training.device import choose_device, prepare_device
+from training.folders import find_folders
+from training.loop import train
+from training.pictures import picture_files
+from training.settings import TrainSettings
+from training.state import TrainState
+
+Way = Literal["naive", "fp32", "bf16", "compiled", "recipe"]
+"""The authors' step in fp32; ours in fp32, in bf16, compiled in bf16, and as a recipe has it."""
+
+
+class Trial(BaseModel):
+    """A way and a seed, trained and measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    way: Way
+    seed: int
+    to_b: CounterpartErrors
+    to_a: CounterpartErrors
+
+
+def trial(way: Way, settings: TrainSettings, sets: PictureSets) -> Trial:
+    """Train to the end of the schedule and measure; one that is there already is read.
+
+    Args:
+        way: How steps are taken.
+        settings: Of the run, with its folder and seed.
+        sets: Pictures to measure on.
+    """
+    file = settings.run / "trial.json"
+    if file.exists():
+        return Trial.model_validate_json(file.read_bytes())
+    networks = _naively(settings) if way == "naive" else _by_ours(settings)
+    done = Trial(
+        way=way,
+        seed=settings.seed,
+        to_b=_errors(networks.gen_ab, sets.a, sets.b),
+        to_a=_errors(networks.gen_ba, sets.b, sets.a),
+    )
+    settings.run.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, done.model_dump_json(indent=2).encode())
+    return done
+
+
+def _by_ours(settings: TrainSettings) -> Networks:
+    train(settings)
+    return Checkpoint.load(settings.run / LATEST).networks(averaged=True)
+
+
+def _naively(settings: TrainSettings) -> Networks:
+    """Take the authors' steps, from the weights, on the crops and at the rates that ours has."""
+    device = choose_device(settings.device)
+    prepare_device(device, "fp32")
+    networks = TrainState.start(settings, device).networks
+    naive = NaiveTraining(settings, device)
+    naive.networks.copy_weights(networks)
+    crops = _crops(settings)
+    for step in range(settings.schedule.steps(crops.steps_per_epoch)):
+        for optimizer in (naive.optim_gen, naive.optim_disc):
+            optimizer.param_groups[0]["lr"] = settings.schedule.rate(step, crops.steps_per_epoch)
+        naive.step(*(to_signed(each.to(device)) for each in crops[step]))
+    with torch.no_grad():
+        for ours, theirs in zip(networks.parameters(), naive.networks.parameters(), strict=True):
+            ours.copy_(theirs)
+    return networks
+
+
+def _crops(settings: TrainSettings) -> UnpairedCrops:
+    folders = find_folders(settings.data)
+    a, b = (
+        decoded(
+            picture_files(folder),
+            settings.load_size,
+            memory_bytes=settings.cache_mib * 2**20,
+            folder=settings.run,
+            label=f"reading {name}",
+        )
+        for folder, name in zip((folders.train_a, folders.train_b), settings.names, strict=True)
+    )
+    return UnpairedCrops(
+        a, b, crop=settings.crop, flip=settings.flip, batch=settings.batch, seed=settings.seed
+    )
+
+
+@torch.inference_mode()
+def _errors(generator: Generator, source: Domain, target: Domain) -> CounterpartErrors:
+    device = next(generator.parameters()).device
+    generator.eval()
+    translated: Pictures = torch.cat(
+        [to_bytes(generator(to_signed(each.to(device)))).cpu() for each in source.test.split(1)]
+    )
+    colours = nominal_colours(target.train) if target.has_labels else None
+    return counterpart_errors(source.test, translated, target.test, colours)
+
+
+def folder_of(out: Path, way: Way, seed: int) -> Path:
+    """Say where a trial lies."""
+    return out / f"{way}-seed{seed}"
