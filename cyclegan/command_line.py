@@ -27,7 +27,7 @@ def parse(settings: type[Settings], arguments: Sequence[str], command: str) -> S
     source = CliSettingsSource[Any](
         settings,  # pyright: ignore[reportArgumentType] - also takes plain models
         cli_prog_name=command,
-        cli_parse_none_str="none",
+        cli_parse_none_str="null",
         cli_hide_none_type=True,
         cli_avoid_json=True,
         cli_exit_on_error=False,

@@ -178,7 +178,7 @@ def test_wgans_critics_keep_their_weights_small(data):
     [
         ("--objective ebgan --networks.discriminator.kind patch", "ebgan needs the autoencoder"),
         ("--networks.discriminator.kind autoencoder", "the others the patch kind"),
-        ("--objective wgan --judging.clip none", "its paper takes 0.01"),
+        ("--objective wgan --judging.clip null", "its paper takes 0.01"),
         ("--objective wgan_gp --networks.discriminator.norm batch", "the penalty is of each"),
         ("--objective ebgan --judging.pull 0.1", "give --batch 2 or more"),
         ("--objective ebgan --networks.discriminator.layers 6 --crop 320 --load-size 320", None),

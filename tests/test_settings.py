@@ -37,6 +37,14 @@ def test_a_preset_changes_what_it_names_and_leaves_the_rest():
     assert compact.crop == 256
 
 
+def test_none_is_a_norm_and_no_missing_value():
+    flags = ("--networks.discriminator.norm", "none", "--networks.generator.norm", "none")
+
+    networks = from_words(*flags).networks
+
+    assert networks.discriminator.norm == networks.generator.norm == "none"
+
+
 def test_a_flag_beside_a_preset_wins_and_only_for_itself():
     tiny = from_words("--preset", "tiny", "--crop", "32", "--networks.generator.blocks", "7")
 
