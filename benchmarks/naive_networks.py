@@ -50,14 +50,17 @@ class _Residual(nn.Module):
         return x + self.f(x)
 
 
-class _Changing(nn.Module):
-    def __init__(self, shares: nn.Sequential) -> None:
+class _Painted(nn.Module):
+    """Details upon blurred colours: the part of `compact` that the authors do not have."""
+
+    def __init__(self, details: nn.Sequential) -> None:
         super().__init__()
-        self.shares = shares
+        self.details = details
 
     def forward(self, x: Tensor) -> Tensor:
-        shares = self.shares(x)
-        return x + shares - shares.abs() * x
+        colours = nn.AvgPool2d(5, 1, 2, count_include_pad=False)(nn.AvgPool2d(4)(x))
+        colours = nn.Upsample(scale_factor=4, mode="bilinear")(colours)
+        return torch.tanh(self.details(x) + torch.atanh(0.95 * colours))
 
 
 def _generator(config: GeneratorConfig) -> nn.Module:
@@ -77,9 +80,8 @@ def _generator(config: GeneratorConfig) -> nn.Module:
         *_norm_relu(k),
         nn.ReflectionPad2d(3),
         nn.Conv2d(k, 3, 7),
-        nn.Tanh(),
     )
-    return _Changing(layers) if config.output == "change" else layers
+    return _Painted(layers) if config.output == "detail" else nn.Sequential(*layers, nn.Tanh())
 
 
 def _discriminator(config: DiscriminatorConfig) -> nn.Sequential:

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
 from torch.utils.checkpoint import checkpoint
 
 from cyclegan.convolutions import FewOutputsConv, ResizeConv
@@ -40,9 +41,9 @@ class GeneratorConfig(BaseModel):
     """Standard deviation of noise behind every layer while training (ganhacks, tip 13)."""
     norm: Norm = "instance"
     """Normalisation; the paper's is instance."""
-    output: Literal["image", "change"] = "image"
-    """The whole translation as in the paper, or how far each colour of a pixel moves to its least
-    or its greatest value: a generator that begins by copying and need not learn to."""
+    output: Literal["image", "detail"] = "image"
+    """The whole translation as in the paper, or what is painted upon the input's blurred colours,
+    which instance norm would lose."""
 
 
 class Stages(NamedTuple):
@@ -97,16 +98,10 @@ class Generator(nn.Module):
         encoded = self.encode(images)
         transformed = self._transformed(encoded)
         # In float32 even under autocast: bfloat16 would round to half a level of 255.
-        decoded = torch.tanh(self.decode(transformed).float())
-        if self.config.output == "change":
-            decoded = moved(images, decoded)
-        return Stages(encoded, transformed, decoded)
-
-    @torch.no_grad()
-    def begin_by_copying(self) -> None:
-        """Change nothing at first, if it is a change that the network gives."""
-        if self.config.output == "change":
-            cast(FewOutputsConv, self.decode[-1]).weight.zero_()
+        decoded = self.decode(transformed).float()
+        if self.config.output == "detail":
+            decoded = decoded + _before_tanh(blurred(images))
+        return Stages(encoded, transformed, torch.tanh(decoded))
 
     def _transformed(self, features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         if not (self.recomputes_blocks and torch.is_grad_enabled()):
@@ -135,15 +130,19 @@ class ResidualBlock(nn.Module):
         return x + self.f(x)
 
 
-def moved(
-    images: Float[Tensor, "*shape"], shares: Float[Tensor, "*shape"]
-) -> Float[Tensor, "*shape"]:
-    """Move each value of `images` by a share of its way to 1, or to -1 where the share is negative.
+def blurred(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
+    """Leave the colours of surroundings of some 20 pixels, without any texture.
 
-    Whatever the shares in [-1, 1], the result is in [-1, 1]; 0 changes nothing. Unlike a sum that
-    is clamped or squashed, it reaches every value and passes at most the gradient that comes.
+    Finer, and a generator could copy; coarser, and it would not know a dark wood from a dark sky.
     """
-    return images + shares - shares.abs() * images
+    small = avg_pool2d(images, 4)
+    small = avg_pool2d(small, 5, stride=1, padding=2, count_include_pad=False)
+    return interpolate(small, scale_factor=4.0, mode="bilinear", align_corners=False)
+
+
+def _before_tanh(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
+    # At 1 it would be infinite, and its gradient near there too large to learn from.
+    return torch.atanh(0.95 * images)
 
 
 class Noise(nn.Module):

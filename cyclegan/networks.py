@@ -35,8 +35,6 @@ class Networks(nn.Module):
 def initialise(networks: nn.Module, seed: int) -> None:
     """Draw all weights anew: N(0, 0.02) for convolutions, N(1, 0.02) for batch norm, biases 0.
 
-    Generators that give a change begin with none.
-
     Source: Zhu et al. 2017, section 7.1.
     """
     rng = torch.Generator().manual_seed(seed)
@@ -52,5 +50,3 @@ def initialise(networks: nn.Module, seed: int) -> None:
     for module in networks.modules():
         if isinstance(module, ShuffleConv):
             module.begin_as_resizing()
-        elif isinstance(module, Generator):
-            module.begin_by_copying()

@@ -89,7 +89,7 @@ def test_transposed_generators_become_resizing_ones_that_paint_much_the_same():
     [
         ({"upsampling": "shuffle"}, "only transposed ones become resizing ones"),
         ({"norm": "batch"}, "they must be alike"),
-        ({"output": "change"}, "give --networks.generator.output image"),
+        ({"output": "detail"}, "give --networks.generator.output image"),
     ],
 )
 def test_what_does_not_fit_is_said(generator, message):

@@ -52,7 +52,7 @@ def pictures(settings):
 @pytest.mark.parametrize("history", [0, 2])
 @pytest.mark.parametrize(
     "generator",
-    [{}, {"block": "separable", "upsampling": "resize", "output": "change"}],
+    [{}, {"block": "separable", "upsampling": "resize", "output": "detail"}],
     ids=["paper", "compact"],
 )
 def test_the_naive_step_computes_what_ours_does(tiny_settings, history, generator):

@@ -225,7 +225,7 @@ def test_a_run_of_an_earlier_version_goes_on_with_what_is_its_default_now(tiny_s
 
 def test_a_run_of_an_earlier_version_does_not_become_another(tiny_settings):
     begun_before_outputs_had_a_choice(tiny_settings)
-    generator = tiny_settings.networks.generator.model_copy(update={"output": "change"})
+    generator = tiny_settings.networks.generator.model_copy(update={"output": "detail"})
     other = tiny_settings.networks.model_copy(update={"generator": generator})
 
     with pytest.raises(UsageError, match="was begun with networks"):

@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import torch
 from fake_models import write_inverting, write_without_card
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
@@ -113,11 +112,10 @@ def test_what_is_no_model_is_one_line(tmp_path, engine):
 def exported(**config):
     generator = Generator(GeneratorConfig(**({"width": 8, "blocks": 1} | config)))
     initialise(generator, seed=0)
-    torch.nn.init.normal_(generator.decode[-1].weight, 0.0, 0.02)  # else changes are none
     return to_onnx(generator, describe(generator, ("a", "b"), TrainingFacts(origin="for a test")))
 
 
-CONFIGS = [{}, {"block": "separable", "upsampling": "resize", "output": "change"}]
+CONFIGS = [{}, {"block": "separable", "upsampling": "resize", "output": "detail"}]
 
 
 SIZES = [(1, 8, 8), (2, 64, 36), (1, 100, 132), (3, 8, 40), (1, 64, 36)]

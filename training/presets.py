@@ -8,7 +8,7 @@ PRESETS = {
     "compact": (
         "--networks.generator.width 32 --networks.generator.blocks 6 "
         "--networks.generator.block separable --networks.generator.upsampling resize "
-        "--networks.generator.output change"
+        "--networks.generator.output detail"
     ),
     "tiny": (
         "--crop 64 --load-size 72 --schedule.learning-rate 5e-4 "
