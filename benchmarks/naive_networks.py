@@ -59,8 +59,8 @@ class _Painted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         colours = nn.AvgPool2d(5, 1, 2, count_include_pad=False)(nn.AvgPool2d(4)(x))
-        colours = nn.Upsample(scale_factor=4, mode="bilinear")(colours)
-        return torch.tanh(self.details(x) + torch.atanh(0.95 * colours))
+        colours = nn.Upsample(scale_factor=4, mode="bilinear")(colours / (1 - colours**2 / 2))
+        return torch.tanh(self.details(x) + colours)
 
 
 def _generator(config: GeneratorConfig) -> nn.Module:

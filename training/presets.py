@@ -6,7 +6,7 @@ from collections.abc import Sequence
 PRESETS = {
     "paper": "",
     "compact": (
-        "--networks.generator.width 32 --networks.generator.blocks 6 "
+        "--networks.generator.width 32 --networks.generator.blocks 5 "
         "--networks.generator.block separable --networks.generator.upsampling resize "
         "--networks.generator.output detail"
     ),
