@@ -28,10 +28,13 @@ from benchmarks.engines import export_untrained, open_engine, random_pictures
 from benchmarks.memory import in_new_process, peak_growth
 from benchmarks.naive_step import NaiveTraining
 from benchmarks.operations import generator_multiply_adds, step_operations
+from cyclegan.checkpoint import Checkpoint
 from cyclegan.convolutions import FewOutputsConv
 from cyclegan.generator import GeneratorConfig
 from cyclegan.networks import NetworksConfig
+from cyclegan.pixels import to_signed
 from training.landscapes import draw_dataset
+from training.pictures import picture_files, read_squares
 from training.state import TrainState
 from training.step import StepLosses, train_step
 
@@ -247,6 +250,23 @@ def test_learning_is_measured_from_words_to_json(tmp_path, drawn, capsys):
     table = capsys.readouterr().out
     assert "labels right, to winter" in table
     assert "labels right, to summer" not in table
+
+
+def test_what_is_measured_is_the_generator_of_each_direction(tmp_path, drawn):
+    words = (
+        f"--data {drawn} --out {tmp_path / 'runs'} --ways fp32 --preset tiny --size 32 --steps 2 "
+        f"--seeds 1 --device cpu --json {tmp_path / 'learning.json'}"
+    )
+    assert learning.main(words.split()) == 0
+
+    [found] = json.loads((tmp_path / "learning.json").read_text())["trials"]
+    networks = Checkpoint.load(tmp_path / "runs" / "fp32-seed0" / "latest.pt").networks().eval()
+    a, b = (to_signed(read_squares(picture_files(drawn / part), 32)) for part in ("testA", "testB"))
+    with torch.no_grad():
+        to_a, to_b = (networks.gen_ba(b) - a).abs().mean(), (networks.gen_ab(a) - b).abs().mean()
+    assert found["to_a"]["translated"]["l1"] == pytest.approx(to_a.item(), abs=2e-3)
+    assert found["to_b"]["translated"]["l1"] == pytest.approx(to_b.item(), abs=2e-3)
+    assert abs(to_a - to_b) > 1e-2
 
 
 def test_what_was_learned_is_not_learned_again(tmp_path, drawn, monkeypatch):

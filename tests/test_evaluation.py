@@ -335,6 +335,24 @@ def test_labels_are_right_where_the_nearest_colour_is():
     assert label_accuracy(nearly, truth, colours) == 0.75
 
 
+def test_a_colour_between_two_labels_belongs_to_the_nearer_one():
+    greys = torch.tensor([0.0, 100, 255])[:, None].expand(3, 3)
+    truth, between = (torch.full((1, 3, 1, 1), grey, dtype=torch.uint8) for grey in (100, 140))
+
+    assert label_accuracy(between, truth, greys) == 1
+
+
+def test_ssim_of_plain_pictures_is_the_formula():
+    """Without any texture only the means are compared (Wang et al. 2004, equation 6)."""
+    black, grey = (torch.full((1, 3, 16, 16), value, dtype=torch.uint8) for value in (0, 10))
+    stabiliser = (0.01 * 255) ** 2
+
+    errors = counterpart_errors(black, grey, black, None)
+
+    assert errors.untranslated.ssim == pytest.approx(1)
+    assert errors.translated.ssim == pytest.approx(stabiliser / (10**2 + stabiliser))
+
+
 def test_errors_to_the_counterpart_stand_beside_those_of_doing_nothing():
     truth, source = noise(3), noise(3)
     half = ((truth.int() + source.int()) // 2).byte()

@@ -106,6 +106,15 @@ def test_blurred_colours_have_no_texture():
     assert blurred_colours(stripes).abs().max() < 1e-6
 
 
+def test_blurred_colours_change_smoothly():
+    ramp = torch.linspace(-0.5, 0.5, 64).expand(1, 3, 64, 64)
+
+    steps = blurred_colours(ramp).diff(dim=3)
+
+    assert steps[..., 16:-16].min() > 0.5 / 64
+    assert steps.max() < 2 / 64
+
+
 def test_the_colour_of_a_corner_is_that_of_its_surroundings_alone():
     """By hand: means of 4×4, then of those of the 5×5 around one that lie within the picture."""
     image = torch.zeros(1, 3, 32, 32)
