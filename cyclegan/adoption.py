@@ -1,4 +1,4 @@
-"""Beginning with the generators of another run, also where they upsample in another way.
+"""Beginning with the networks of another run, also where its generators upsample in another way.
 
 A transposed convolution of stride 2 and a convolution after nearest-neighbour resizing are both
 linear, but not the same: the former treats pixels of even and odd places differently, which is
@@ -70,6 +70,18 @@ def adopt_generators(networks: Networks, other: Checkpoint) -> None:
                 f"{theirs.block} blocks, those of this run {ours.width} and {ours.blocks} "
                 f"{ours.block}; they must be alike"
             ) from None
+
+
+def adopt_discriminators(networks: Networks, other: Checkpoint) -> None:
+    """Give the discriminators of `networks` the weights of `other`, unless their shape differs.
+
+    Those that begin anew spoil generators that are good already, until they have caught up.
+    """
+    if networks.config.discriminator != other.config.discriminator:
+        return
+    theirs = other.networks()
+    networks.disc_a.load_state_dict(theirs.disc_a.state_dict())
+    networks.disc_b.load_state_dict(theirs.disc_b.state_dict())
 
 
 def as_resizing(

@@ -2,13 +2,15 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, conv_transpose2d, interpolate
 
-from cyclegan.adoption import adopt_generators, as_resizing
+from cyclegan.adoption import adopt_discriminators, adopt_generators, as_resizing
 from cyclegan.checkpoint import Checkpoint
 from cyclegan.contract import TrainingFacts
 from cyclegan.discriminator import DiscriminatorConfig
 from cyclegan.errors import CheckpointError
 from cyclegan.generator import GeneratorConfig
 from cyclegan.networks import Networks, NetworksConfig, initialise
+from training.loop import train
+from training.state import TrainState
 
 
 def doubled_by_transposing(x, weight):
@@ -62,15 +64,57 @@ def networks_of(seed=0, **generator):
     return networks
 
 
-def test_generators_are_adopted_and_discriminators_are_not():
+def test_generators_are_adopted():
     theirs, ours = networks_of(seed=1), networks_of(seed=2)
-    judge = ours.disc_a.score.weight.clone()
 
     adopt_generators(ours, checkpoint_of(theirs))
 
     for one, other in ((ours.gen_ab, theirs.gen_ab), (ours.gen_ba, theirs.gen_ba)):
         torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=0, atol=0)
-    assert torch.equal(ours.disc_a.score.weight, judge)
+
+
+def test_discriminators_of_the_same_shape_are_adopted():
+    theirs, ours = networks_of(seed=1), networks_of(seed=2)
+
+    adopt_discriminators(ours, checkpoint_of(theirs))
+
+    for one, other in ((ours.disc_a, theirs.disc_a), (ours.disc_b, theirs.disc_b)):
+        torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=0, atol=0)
+    assert not torch.equal(ours.gen_ab.decode[-1].weight, theirs.gen_ab.decode[-1].weight)
+
+
+def test_discriminators_of_another_shape_begin_anew():
+    config = NetworksConfig(
+        generator=GeneratorConfig(width=4, blocks=1),
+        discriminator=DiscriminatorConfig(width=4, layers=2, norm="none"),
+    )
+    ours = Networks(config)
+    before = ours.disc_a.score.weight.clone()
+
+    adopt_discriminators(ours, checkpoint_of(networks_of()))
+
+    assert torch.equal(ours.disc_a.score.weight, before)
+
+
+@pytest.mark.parametrize(("objective", "same"), [("lsgan", True), ("hinge", False)])
+def test_a_run_begins_with_the_judges_of_another_that_played_for_the_same(
+    tiny_settings, tmp_path, objective, same
+):
+    train(tiny_settings.model_copy(update={"steps": 1}))
+    former = Checkpoint.load(tiny_settings.run / "latest.pt")
+    changes = {"start_from": tiny_settings.run / "latest.pt", "objective": objective, "seed": 7}
+
+    networks = TrainState.start(
+        tiny_settings.model_copy(update=changes), torch.device("cpu")
+    ).networks
+
+    judges = {name: weight for name, weight in former.weights.items() if name.startswith("disc_")}
+    mine = networks.state_dict()
+    assert judges
+    assert all(torch.equal(mine[name], weight) for name, weight in judges.items()) == same
+    for name, weight in former.weights.items():
+        if name.startswith("gen_"):
+            assert torch.equal(mine[name], weight)
 
 
 def test_transposed_generators_become_resizing_ones_that_paint_much_the_same():

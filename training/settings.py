@@ -51,8 +51,8 @@ class TrainSettings(BaseModel):
     """Flags under a name; one given beside it wins. paper: as published. compact: a generator some
     8 times faster on a CPU. tiny: for a try on pictures of 64 pixels, minutes on a CPU."""
     start_from: Path | None = None
-    """Checkpoint, as runs/NAME/latest.pt, whose generators a new run begins with; transposed ones
-    may become resizing ones."""
+    """Checkpoint, as runs/NAME/latest.pt, whose generators a new run begins with, and whose
+    discriminators if shape and objective are the same; transposed may become resizing ones."""
     steps: PositiveInt | None = None
     """Stop after this step of the run, even if the schedule is longer; run again to go on."""
     crop: PositiveInt = 256

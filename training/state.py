@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from cyclegan.adoption import adopt_generators
+from cyclegan.adoption import adopt_discriminators, adopt_generators
 from cyclegan.adversary import Adversary, choose_adversary
 from cyclegan.checkpoint import Checkpoint
 from cyclegan.contract import TrainingFacts
@@ -78,7 +78,11 @@ class TrainState:
         networks = Networks(settings.networks)
         initialise(networks, settings.seed)
         if settings.start_from is not None:
-            adopt_generators(networks, Checkpoint.load(settings.start_from))
+            former = Checkpoint.load(settings.start_from)
+            adopt_generators(networks, former)
+            # What scores mean depends on what is played for.
+            if former.facts.settings.get("objective") == settings.objective:
+                adopt_discriminators(networks, former)
         return cls.around(networks, settings, device, ranks)
 
     @classmethod
