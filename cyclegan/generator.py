@@ -134,7 +134,7 @@ def blurred_colours(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"
     """Give what tanh makes into the mean colours of surroundings of some 20 pixels.
 
     Finer, and a generator could copy; coarser, and it would not know a dark wood from a dark sky.
-    All but the enlarging is done at a quarter of the size.
+    All but the enlarging is done at a quarter of the size. The result is in [-2, 2].
     """
     small = avg_pool2d(images, 4)
     small = avg_pool2d(small, 5, stride=1, padding=2, count_include_pad=False)

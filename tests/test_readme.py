@@ -91,3 +91,14 @@ def test_every_module_is_in_the_map():
                 assert re.search(rf"(?m)^    (\w+  )*{path.stem} ", README), (
                     f"{package}/{path.name} is not in the README's map"
                 )
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_pictures_are_never_sent_as_what_curl_takes_them_for(page):
+    """Which is a web form, and refused; some commands of the pages need a container to be run."""
+    commands = re.findall(r"curl (?:[^\n]|(?<=\\)\n)*", page.read_text())
+
+    for command in commands:
+        assert "--data-binary" not in command or "Content-Type: image/" in command, command
