@@ -12,8 +12,7 @@ from cyclegan.checkpoint import LATEST, Checkpoint
 from cyclegan.generator import Generator
 from cyclegan.networks import Networks
 from cyclegan.pixels import Pictures, to_bytes, to_signed
-from evaluation.counterpart_errors import counterpart_errors
-from evaluation.label_maps import nominal_colours
+from evaluation.counterpart_errors import errors_to
 from evaluation.measures import CounterpartErrors
 from evaluation.picture_sets import Domain, PictureSets
 from training.data import UnpairedCrops
@@ -110,8 +109,7 @@ def _errors(generator: Generator, source: Domain, target: Domain) -> Counterpart
     translated: Pictures = torch.cat(
         [to_bytes(generator(to_signed(each.to(device)))).cpu() for each in source.test.split(1)]
     )
-    colours = nominal_colours(target.train) if target.has_labels else None
-    return counterpart_errors(source.test, translated, target.test, colours)
+    return errors_to(target, source, translated)
 
 
 def folder_of(out: Path, way: Way, seed: int) -> Path:

@@ -4,8 +4,19 @@ import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from cyclegan.pixels import Pictures, to_signed
-from evaluation.label_maps import Colours, label_accuracy
+from evaluation.label_maps import Colours, label_accuracy, nominal_colours
 from evaluation.measures import CounterpartErrors, Likeness
+from evaluation.picture_sets import Domain
+
+
+def errors_to(target: Domain, source: Domain, translated: Pictures) -> CounterpartErrors:
+    """Compare translations of the source's test pictures with their counterparts in the target.
+
+    Raises:
+        DataError: The target is said to have labels, and its training pictures are no label maps.
+    """
+    colours = nominal_colours(target.train) if target.has_labels else None
+    return counterpart_errors(source.test, translated, target.test, colours)
 
 
 def counterpart_errors(

@@ -7,12 +7,11 @@ from torch import nn
 
 from cyclegan.pixels import Pictures
 from evaluation import content
-from evaluation.counterpart_errors import counterpart_errors
+from evaluation.counterpart_errors import errors_to
 from evaluation.domain_classifier import DomainClassifier
 from evaluation.exported_pair import ExportedPair
 from evaluation.feature_distances import feature_distance, features_of
-from evaluation.label_maps import nominal_colours
-from evaluation.measures import CounterpartErrors, Distance, Evaluation, Measures, Protocol
+from evaluation.measures import Distance, Evaluation, Measures, Protocol
 from evaluation.picture_sets import Domain, PictureSets
 from evaluation.sliced_wasserstein import sides, sliced_wasserstein
 from evaluation.translations import Translations
@@ -62,17 +61,12 @@ def evaluate(
                 cycle_error=content.cycle_error(source.test, again),
                 inversion_rate=content.inversion_rate(source.test, translated),
                 diversity=content.diversity(translated, target.test),
-                counterpart=_counterpart(source, target, translated)
+                counterpart=errors_to(target, source, translated)
                 if sets.has_counterparts
                 else None,
             )
         )
     return Evaluation(protocol=_protocol(model, sets, seed), measures=measures), made
-
-
-def _counterpart(source: Domain, target: Domain, translated: Pictures) -> CounterpartErrors:
-    colours = nominal_colours(target.train) if target.has_labels else None
-    return counterpart_errors(source.test, translated, target.test, colours)
 
 
 def _scales(source: Domain, target: Domain, translated: Pictures, seed: int) -> dict[int, Distance]:
