@@ -15,13 +15,13 @@ from cyclegan.pixels import Pictures, to_bytes, to_signed
 from evaluation.counterpart_errors import errors_to
 from evaluation.measures import CounterpartErrors
 from evaluation.picture_sets import Domain, PictureSets
-from training.data import UnpairedCrops
-from training.decoding import decoded
 from training.device import choose_device, prepare_device
 from training.folders import find_folders
 from training.loop import train
 from training.pictures import picture_files
+from training.ranks import ALONE
 from training.settings import TrainSettings
+from training.sources import crops_of
 from training.state import TrainState
 
 Way = Literal["naive", "fp32", "bf16", "compiled", "recipe"]
@@ -74,7 +74,9 @@ def _naively(settings: TrainSettings) -> Networks:
     networks = TrainState.start(settings, device).networks
     naive = NaiveTraining(settings, device)
     naive.networks.copy_weights(networks)
-    crops = _crops(settings)
+    folders = find_folders(settings.data)
+    files = picture_files(folders.train_a), picture_files(folders.train_b)
+    crops = crops_of(files, settings, ALONE)
     for step in range(settings.schedule.steps(crops.steps_per_epoch)):
         for optimizer in (naive.optim_gen, naive.optim_disc):
             optimizer.param_groups[0]["lr"] = settings.schedule.rate(step, crops.steps_per_epoch)
@@ -83,23 +85,6 @@ def _naively(settings: TrainSettings) -> Networks:
         for ours, theirs in zip(networks.parameters(), naive.networks.parameters(), strict=True):
             ours.copy_(theirs)
     return networks
-
-
-def _crops(settings: TrainSettings) -> UnpairedCrops:
-    folders = find_folders(settings.data)
-    a, b = (
-        decoded(
-            picture_files(folder),
-            settings.load_size,
-            memory_bytes=settings.cache_mib * 2**20,
-            folder=settings.run,
-            label=f"reading {name}",
-        )
-        for folder, name in zip((folders.train_a, folders.train_b), settings.names, strict=True)
-    )
-    return UnpairedCrops(
-        a, b, crop=settings.crop, flip=settings.flip, batch=settings.batch, seed=settings.seed
-    )
 
 
 @torch.inference_mode()

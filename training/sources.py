@@ -55,7 +55,7 @@ class Material:
         measured = ranks.is_first and settings.validation.every
         return cls(
             teacher=Teacher.of(settings, device) if isinstance(settings, DistillSettings) else None,
-            crops=_crops_of(files, settings, ranks),
+            crops=crops_of(files, settings, ranks),
             samples=samples_of(folders, settings),
             validation=Validation(folders, settings) if measured else None,
         )
@@ -73,8 +73,13 @@ def facts_of(settings: TrainSettings, files: Files, step: int) -> dict[str, obje
     return facts
 
 
-def _crops_of(files: Files, settings: TrainSettings, ranks: Ranks) -> UnpairedCrops:
-    """Read the pictures and cut this rank's share of them."""
+def crops_of(files: Files, settings: TrainSettings, ranks: Ranks) -> UnpairedCrops:
+    """Read the pictures and cut this rank's share of them.
+
+    Raises:
+        DataError: One cannot be read.
+        UsageError: There is no room for them.
+    """
     budget = settings.cache_mib * 2**20
     a, b = (
         decoded(
