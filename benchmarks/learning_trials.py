@@ -11,7 +11,7 @@ from cyclegan.atomic_file import write_atomically
 from cyclegan.checkpoint import LATEST, Checkpoint
 from cyclegan.generator import Generator
 from cyclegan.networks import Networks
-from cyclegan.pixels import Pictures, to_bytes, to_signed
+from cyclegan.pixels import to_signed
 from evaluation.counterpart_errors import errors_to
 from evaluation.measures import CounterpartErrors
 from evaluation.picture_sets import Domain, PictureSets
@@ -23,6 +23,7 @@ from training.ranks import ALONE
 from training.settings import TrainSettings
 from training.sources import crops_of
 from training.state import TrainState
+from training.validation import made_by
 
 Way = Literal["naive", "fp32", "bf16", "compiled", "recipe"]
 """The authors' step in fp32; ours in fp32, in bf16, compiled in bf16, and as a recipe has it."""
@@ -87,14 +88,8 @@ def _naively(settings: TrainSettings) -> Networks:
     return networks
 
 
-@torch.inference_mode()
 def _errors(generator: Generator, source: Domain, target: Domain) -> CounterpartErrors:
-    device = next(generator.parameters()).device
-    generator.eval()
-    translated: Pictures = torch.cat(
-        [to_bytes(generator(to_signed(each.to(device)))).cpu() for each in source.test.split(1)]
-    )
-    return errors_to(target, source, translated)
+    return errors_to(target, source, made_by(generator.eval(), source.test))
 
 
 def folder_of(out: Path, way: Way, seed: int) -> Path:

@@ -77,8 +77,8 @@ class Validation:
     def score(self, networks: Networks) -> Score:
         """Measure the generators in both directions."""
         networks.eval()
-        fake_b, fake_a = _made(networks.gen_ab, self._a), _made(networks.gen_ba, self._b)
-        again_a, again_b = _made(networks.gen_ba, fake_b), _made(networks.gen_ab, fake_a)
+        fake_b, fake_a = made_by(networks.gen_ab, self._a), made_by(networks.gen_ba, self._b)
+        again_a, again_b = made_by(networks.gen_ba, fake_b), made_by(networks.gen_ab, fake_a)
         networks.train()
         return Score(
             excess=_mean([self._towards_b.excess(fake_b), self._towards_a.excess(fake_a)]),
@@ -125,7 +125,8 @@ def _read(folder: Path, count: int, side: int) -> Pictures:
 
 
 @torch.inference_mode()
-def _made(generator: nn.Module, pictures: Pictures) -> Pictures:
+def made_by(generator: nn.Module, pictures: Pictures) -> Pictures:
+    """Translate pictures of one size on the generator's device, some at a time."""
     device = next(generator.parameters()).device
     parts = (to_signed(part.to(device)) for part in pictures.split(_BATCH))
     return torch.cat([to_bytes(generator(part)).cpu() for part in parts])
