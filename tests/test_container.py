@@ -78,20 +78,11 @@ def test_without_a_model_it_says_so_and_serves_what_is_put_there(empty, tmp_path
 def test_it_comes_back_by_itself_after_it_was_killed(models, tmp_path):
     with started(models, tmp_path) as container:
         container.until(container.ready)
-        container.python(KILL_SERVICE)
+        container.kill_service()
         container.until(lambda: container.inspect()["RestartCount"] == 1)
         container.until(container.ready)
 
         assert translates(container)
-
-
-# The first process is Docker's own, and ends when its child does.
-KILL_SERVICE = """
-import os, pathlib, signal
-for status in pathlib.Path("/proc").glob("[0-9]*/status"):
-    if "\\nPPid:\\t1\\n" in status.read_text():
-        os.kill(int(status.parent.name), signal.SIGKILL)
-"""
 
 
 def test_what_was_sent_when_it_is_stopped_is_answered(models, tmp_path):
