@@ -13,7 +13,10 @@ from torch import Tensor
 
 from cyclegan.checkpoint import Checkpoint
 from cyclegan.errors import CheckpointError
+from cyclegan.generator import Generator, GeneratorConfig
 from cyclegan.networks import Networks
+
+_MAY_DIFFER = {"activation", "noise"}  # which no weight depends on
 
 # What a kernel's three taps give an output pixel of the three input pixels around it, along one
 # axis: (tap, pixel). Of a transposed convolution with padding 1 and output padding 1, an even place
@@ -34,42 +37,20 @@ _RESIZED = torch.tensor(
 )
 
 
-def adopt_generators(networks: Networks, other: Checkpoint) -> None:
-    """Give the generators of `networks` the weights of `other`, averaged if it has an average.
+def adopt_generators(networks: Networks, gen_ab: Generator, gen_ba: Generator) -> None:
+    """Give the generators of `networks` the weights of others.
 
     Raises:
         CheckpointError: They are of another shape, beyond the way of upsampling, or give
             something else.
     """
-    theirs, ours = other.config.generator, networks.config.generator
-    if theirs.output != ours.output:
-        raise CheckpointError(
-            f"the generators to start from give the {theirs.output} and those of this run the "
-            f"{ours.output}; give --networks.generator.output {theirs.output}"
-        )
-    weights = other.networks(averaged=True).state_dict()
-    if (theirs.upsampling, ours.upsampling) == ("transposed", "resize"):
-        weights = dict(_resized(weights))
-    elif theirs.upsampling != ours.upsampling:
-        raise CheckpointError(
-            f"generators that upsample by {theirs.upsampling} cannot become such that upsample by "
-            f"{ours.upsampling}; only transposed ones become resizing ones"
-        )
-    for name in ("gen_ab", "gen_ba"):
-        generator = getattr(networks, name)
-        part = {
-            key.removeprefix(f"{name}."): weight
-            for key, weight in weights.items()
-            if key.startswith(f"{name}.")
-        }
-        try:
-            generator.load_state_dict(part)
-        except RuntimeError:
-            raise CheckpointError(
-                f"the generators to start from have width {theirs.width} and {theirs.blocks} "
-                f"{theirs.block} blocks, those of this run {ours.width} and {ours.blocks} "
-                f"{ours.block}; they must be alike"
-            ) from None
+    for ours, theirs in ((networks.gen_ab, gen_ab), (networks.gen_ba, gen_ba)):
+        weights, shape = theirs.state_dict(), theirs.config
+        if (shape.upsampling, ours.config.upsampling) == ("transposed", "resize"):
+            weights = dict(_resized(weights))
+            shape = shape.model_copy(update={"upsampling": "resize"})
+        _check_alike(shape, ours.config)
+        ours.load_state_dict(weights)
 
 
 def adopt_discriminators(networks: Networks, other: Checkpoint) -> None:
@@ -82,6 +63,19 @@ def adopt_discriminators(networks: Networks, other: Checkpoint) -> None:
     theirs = other.networks()
     networks.disc_a.load_state_dict(theirs.disc_a.state_dict())
     networks.disc_b.load_state_dict(theirs.disc_b.state_dict())
+
+
+def _check_alike(theirs: GeneratorConfig, ours: GeneratorConfig) -> None:
+    flags = [
+        f"--networks.generator.{name} {value}"
+        for name, value in theirs.model_dump(exclude=_MAY_DIFFER).items()
+        if value != getattr(ours, name)
+    ]
+    if flags:
+        raise CheckpointError(
+            "the generators to start from are of another shape than those of this run; give the "
+            f"--preset that they had, or {' '.join(flags)}"
+        )
 
 
 def as_resizing(
@@ -106,9 +100,9 @@ def _least_squares() -> Float[Tensor, "3 3"]:
 def _resized(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     for name, weight in weights.items():
         parts = name.split(".")
-        if parts[1:2] == ["decode"] and parts[2] in "01" and parts[3] == "0":
+        if parts[0] == "decode" and parts[1] in "01" and parts[2] == "0":
             # decode.0.0.weight becomes decode.0.0.1.weight: behind the resizing.
-            new = ".".join([*parts[:4], "1", *parts[4:]])
+            new = ".".join([*parts[:3], "1", *parts[3:]])
             yield new, as_resizing(weight) if weight.ndim == 4 else weight
         else:
             yield name, weight

@@ -110,3 +110,17 @@ class ModelCard(BaseModel):
                 f"{file} has a model card that this version cannot read ({where}: {first['msg']}); "
                 "export the model again"
             ) from None
+
+
+def domains_of_pair(there: ModelCard, back: ModelCard, folder: str) -> tuple[str, str]:
+    """Give the domains A and B of the two models in `folder`.
+
+    Raises:
+        ModelError: They are not a translation and its way back.
+    """
+    if (there.source, there.target) != (back.target, back.source):
+        raise ModelError(
+            f"{folder} has {there.translation} and {back.translation}; expected a translation and "
+            "its way back"
+        )
+    return there.source, there.target

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from cyclegan.atomic_file import write_atomically
 from cyclegan.contract import INPUT, OUTPUT, ModelCard, TrainingFacts
 from cyclegan.errors import ExportError
+from cyclegan.exported_weights import keep_weights
 from cyclegan.generator import Generator
 from cyclegan.pixels import to_bytes, to_signed
 
@@ -67,6 +68,7 @@ def to_onnx(generator: Generator, card: ModelCard) -> bytes:
     """
     deployed = Deployed(deepcopy(generator)).cpu().eval()  # the caller may go on training
     model = _graph(deployed)
+    keep_weights(model, deployed.generator)
     for key, value in card.to_metadata().items():
         model.metadata_props.add(key=key, value=value)
     content = model.SerializeToString()

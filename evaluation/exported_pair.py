@@ -5,7 +5,7 @@ from pathlib import Path
 import onnxruntime as ort
 import torch
 
-from cyclegan.contract import FILE_AB, FILE_BA, INPUT, OUTPUT, ModelCard
+from cyclegan.contract import FILE_AB, FILE_BA, INPUT, OUTPUT, ModelCard, domains_of_pair
 from cyclegan.errors import ModelError
 from cyclegan.pixels import Pictures
 
@@ -21,16 +21,8 @@ class ExportedPair:
         """
         self._ab, self.card = _load(folder / FILE_AB)
         self._ba, back = _load(folder / FILE_BA)
-        if (self.card.source, self.card.target) != (back.target, back.source):
-            raise ModelError(
-                f"{folder} has {self.card.translation} and {back.translation}; expected a "
-                "translation and its way back"
-            )
-
-    @property
-    def names(self) -> tuple[str, str]:
+        self.names = domains_of_pair(self.card, back, str(folder))
         """Of domain A and B."""
-        return self.card.source, self.card.target
 
     def to_b(self, pictures: Pictures) -> Pictures:
         """Translate pictures of A, one after the other."""

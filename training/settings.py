@@ -51,8 +51,8 @@ class TrainSettings(BaseModel):
     """Flags under a name; one given beside it wins. paper: as published. compact: a generator some
     8 times faster on a CPU. tiny: for a try on pictures of 64 pixels, minutes on a CPU."""
     start_from: Path | None = None
-    """Checkpoint, as runs/NAME/latest.pt, whose generators a new run begins with, and whose
-    discriminators if shape and objective are the same; transposed may become resizing ones."""
+    """What a new run begins with: an exported model, as models/NAME, or a run or one of its
+    checkpoints, whose discriminators it takes over too if shape and objective are the same."""
     steps: PositiveInt | None = None
     """Stop after this step of the run, even if the schedule is longer; run again to go on."""
     crop: PositiveInt = 256
@@ -189,6 +189,12 @@ class TrainSettings(BaseModel):
                 f"pictures are measured from {SMALLEST} pixels on: give a larger --load-size"
             )
         return self
+
+    @property
+    def origin(self) -> str:
+        """Where the weights come from, for a model's card."""
+        former = "" if self.start_from is None else ", from the networks of an earlier training"
+        return f"trained with this project{former}"
 
     @property
     def pictures_per_step(self) -> int:

@@ -9,15 +9,15 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from cyclegan.adoption import adopt_discriminators, adopt_generators
 from cyclegan.adversary import Adversary, choose_adversary
 from cyclegan.checkpoint import Checkpoint
 from cyclegan.contract import TrainingFacts
 from cyclegan.errors import CheckpointError
 from cyclegan.history import HistoryBuffer
-from cyclegan.networks import Networks, initialise
+from cyclegan.networks import Networks
 from cyclegan.objectives import Images
 from training.adversarial_settings import Judging
+from training.beginning import first_networks
 from training.chart import Chart
 from training.compiled import compile_networks
 from training.device import precision_context, settled_precision
@@ -70,20 +70,12 @@ class TrainState:
     def start(
         cls, settings: TrainSettings, device: torch.device, ranks: Ranks = ALONE
     ) -> "TrainState":
-        """Draw new weights; everything follows from `settings.seed`.
+        """Begin at step 0; everything follows from `settings.seed`.
 
         Raises:
-            CheckpointError: The generators to start from cannot be read, or are of another shape.
+            CycleGANError: The networks to start from cannot be read, or do not fit.
         """
-        networks = Networks(settings.networks)
-        initialise(networks, settings.seed)
-        if settings.start_from is not None:
-            former = Checkpoint.load(settings.start_from)
-            adopt_generators(networks, former)
-            # What scores mean depends on what is played for.
-            if former.facts.settings.get("objective") == settings.objective:
-                adopt_discriminators(networks, former)
-        return cls.around(networks, settings, device, ranks)
+        return cls.around(first_networks(settings), settings, device, ranks)
 
     @classmethod
     def around(
@@ -178,7 +170,7 @@ class TrainState:
             averaged=self.average.state_dict(),
             domains=settings.names,
             facts=TrainingFacts(
-                origin="trained with this project",
+                origin=settings.origin,
                 steps=self.step,
                 images=self.step * settings.pictures_per_step,
                 settings=settings.model_dump(mode="json", exclude=set(PATHS)),
