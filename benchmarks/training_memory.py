@@ -51,6 +51,14 @@ class Needed(BaseModel):
     in_parts: float | None
     """With --accumulate as large as the batch; none where that is 1."""
 
+    def __str__(self) -> str:
+        """Say it in a line."""
+        parts = "" if self.in_parts is None else f", in parts of one {self.in_parts:.2f}"
+        return (
+            f"{self.size} px, batch {self.batch}: {self.plain:.2f} GiB, "
+            f"recomputed {self.recomputed:.2f}{parts}"
+        )
+
 
 class MemoryReport(BaseModel):
     """All facts of one run of the benchmark."""
@@ -90,7 +98,7 @@ def measure(benchmark: MemoryBenchmark) -> MemoryReport:
         return in_new_process(peak_memory, variant, settings, device) / 1024
 
     def needed(run: TrainSettings) -> Needed:
-        return Needed(
+        case = Needed(
             size=run.crop,
             batch=run.batch,
             plain=peak(run),
@@ -99,6 +107,9 @@ def measure(benchmark: MemoryBenchmark) -> MemoryReport:
             if run.batch > 1
             else None,
         )
+        # At once: a larger case takes minutes, or may not fit and end all.
+        sys.stderr.write(f"{case}\n")
+        return case
 
     return MemoryReport(
         machine=Machine.here(device),

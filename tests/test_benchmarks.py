@@ -1,4 +1,5 @@
 import json
+import re
 import pickle
 import sys
 from functools import partial
@@ -216,7 +217,9 @@ def test_memory_is_measured_with_and_without_what_saves_it(tmp_path, capsys, mon
     one, two = json.loads(file.read_text())["cases"]
     assert one["in_parts"] is None
     assert two["in_parts"] >= 0
-    assert "recomputed" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "recomputed" in printed.out
+    assert re.findall(r"32 px, batch (\d): ", printed.err) == ["1", "2"]  # each when it is known
 
 
 @pytest.fixture
