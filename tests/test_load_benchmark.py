@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 
-from benchmarks import service_load
+from benchmarks import load_speed, service_load
 from benchmarks.load_client import Answer, Client, at_a_rate, in_turn, post
 from benchmarks.load_pictures import altered, jpegs, mixed
 from benchmarks.load_service import Service, sampled, serving
@@ -44,6 +44,17 @@ class Server:
             await reader.readexactly(int(head.partition(b"Content-Length: ")[2].split()[0]))
             writer.write(self.answers.pop(0))
         writer.close()
+
+
+@pytest.mark.parametrize("rounds", [7, 20, 40])
+def test_the_bounds_of_a_median_hold_in_19_of_20_cases(rounds):
+    draws = np.random.default_rng(0).exponential(size=(2000, rounds))
+
+    bounds = np.array([load_speed._median_within(list(draw)) for draw in draws])
+
+    held = (bounds[:, 0] <= np.log(2)) & (np.log(2) <= bounds[:, 1])  # that of the distribution
+    assert 0.95 <= held.mean() < 0.995
+    assert load_speed._median_within([0.9]) == (0.9, 0.9)
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Model: a2b\r\n\r\nhi"
