@@ -1,6 +1,6 @@
 import json
-import re
 import pickle
+import re
 import sys
 from functools import partial
 from importlib.util import find_spec
