@@ -52,8 +52,8 @@ class EvaluateSettings(BaseModel):
     right, each taken for the nearest of the colours that whole areas of that domain have."""
     inception: Path | None = None
     """File of Inception's weights for FID and KID; downloaded once if not given."""
-    no_inception: bool = False
-    """Leave FID and KID out, and download nothing."""
+    fid: bool = True
+    """Measure FID and KID; --no-fid leaves them out, and downloads nothing."""
     seed: int = 0
     """Of the patches that are compared and of the classifier."""
 
@@ -78,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
         settings.counterparts,
         settings.labels,
     )
-    inception = None if settings.no_inception else find_inception(settings.inception)
+    inception = find_inception(settings.inception) if settings.fid else None
     evaluation, made = evaluate(model, sets, inception, settings.seed, logger.info)
     Console(highlight=False).print(table(evaluation))
     a, b = model.names

@@ -307,9 +307,10 @@ def test_a_model_is_measured_and_what_was_found_is_written(
 ):
     train = DomainClassifier.train
     monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
+    monkeypatch.delattr("evaluation.evaluate_command.find_inception")  # downloads, so not asked
     out = tmp_path / "out"
 
-    words = f"--model {inverting} --data {data} --out {out} --side 32 --no-inception"
+    words = f"--model {inverting} --data {data} --out {out} --side 32 --no-fid"
     assert main(["evaluate", *words.split()]) == 0
 
     found = json.loads((out / "evaluation.json").read_text())
@@ -375,7 +376,7 @@ def test_counterparts_are_compared_where_the_user_says_that_there_are_some(
     (data / "testA" / sorted((data / "testA").iterdir())[0].name).unlink()  # 4 pairs are left
     out = tmp_path / "out"
 
-    words = f"--model {inverting} --data {data} --out {out} --side 32 --no-inception --counterparts"
+    words = f"--model {inverting} --data {data} --out {out} --side 32 --no-fid --counterparts"
     assert main(["evaluate", *words.split()]) == 0
 
     there, back = json.loads((out / "evaluation.json").read_text())["measures"]
@@ -400,7 +401,7 @@ def test_labels_are_judged_where_the_target_has_them(tmp_path, data, inverting, 
             Image.fromarray(label_map(number).permute(1, 2, 0).numpy()).save(file)
     out = tmp_path / "out"
 
-    words = f"--model {inverting} --data {data} --out {out} --side 32 --no-inception --counterparts"
+    words = f"--model {inverting} --data {data} --out {out} --side 32 --no-fid --counterparts"
     assert main(["evaluate", *words.split(), "--labels", "winter"]) == 0
 
     to_winter, to_summer = json.loads((out / "evaluation.json").read_text())["measures"]
