@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 PIN := $(UV) pip compile --universal --generate-hashes --no-emit-index-url --quiet
 PIN_PART := $(PIN) --no-annotate --constraint requirements.txt
 
-.PHONY: demo test test-long test-container check pins clean
+.PHONY: demo test test-long test-container check pins clean season monet
 
 demo: $(INSTALLED)
 	$(RUN)python demo.py $(if $(ONCE),--once)
@@ -29,6 +29,18 @@ check: $(INSTALLED)
 	$(RUN)ruff check
 	$(RUN)pyright
 	$(RUN)pytest -q tests/test_architecture.py
+
+# Trains a bundled model anew, hours on a CPU: make season DATA=summer2winter, or
+# make monet DATA=monet2photo; the same again continues.
+PICTURES = $(or $(DATA),$(error give DATA=DIR, a folder with trainA, trainB, testA and testB))
+season monet: $(INSTALLED)
+	$(RUN)cyclegan train --recipe recipes/$@.toml --data $(PICTURES) --run runs/$@
+	$(RUN)cyclegan export --run runs/$@ --out runs/$@/model
+	$(RUN)cyclegan train --recipe recipes/$@-2.toml --data $(PICTURES) --run runs/$@-2
+	$(RUN)cyclegan train --recipe recipes/$@-3.toml --data $(PICTURES) --run runs/$@-3
+	$(RUN)cyclegan train --recipe recipes/$@-4.toml --data $(PICTURES) --run runs/$@-4
+	$(RUN)cyclegan train --recipe recipes/$@-5.toml --data $(PICTURES) --run runs/$@-5
+	$(RUN)cyclegan export --run runs/$@-5 --out models/$@
 
 # After a change of dependencies in pyproject.toml.
 pins: $(INSTALLED)

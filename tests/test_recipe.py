@@ -1,5 +1,7 @@
 """A recipe holds flags in a file; the user's own win."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from cyclegan.errors import UsageError
 from training.train_command import read_settings
 
 ROOT = Path(__file__).parents[1]
+RECIPES = {model: list((ROOT / "recipes").glob(f"{model}*.toml")) for model in ("season", "monet")}
 
 
 @pytest.fixture
@@ -49,6 +52,27 @@ def test_the_recipes_of_the_project_are_valid(file):
     settings = read_settings(["--recipe", str(file), "--run", "run", "--data", "data"])
 
     assert settings.preset == "compact"
+
+
+@pytest.mark.parametrize("model", ["season", "monet"])
+def test_one_command_trains_a_bundled_model_stage_by_stage(model):
+    words = ["make", "-n", "-C", str(ROOT), model, "DATA=pictures"]
+    printed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r"(?m)^\.venv/bin/cyclegan (.*)$", printed)
+
+    made = set()
+    for verb, *words in map(str.split, commands):
+        if verb == "train":
+            settings = read_settings(words)
+            start = settings.start_from
+            assert start is None or str(start) in made, f"{words} begins with nothing made before"
+            assert str(settings.data) == "pictures"
+            made.add(str(settings.run))
+        else:
+            flags = dict(zip(words[::2], words[1::2], strict=True))
+            assert (verb, flags["--run"] in made) == ("export", True)
+            made.add(flags["--out"])
+    assert made >= {f"models/{model}", *(f"runs/{file.stem}" for file in RECIPES[model])}
 
 
 @pytest.mark.parametrize(
