@@ -30,17 +30,19 @@ check: $(INSTALLED)
 	$(RUN)pyright
 	$(RUN)pytest -q tests/test_architecture.py
 
-# Trains a bundled model anew, hours on a CPU: make season DATA=summer2winter, or
+# Train a bundled model anew, hours on a CPU: make season DATA=summer2winter, or
 # make monet DATA=monet2photo; the same again continues.
 PICTURES = $(or $(DATA),$(error give DATA=DIR, a folder with trainA, trainB, testA and testB))
-season monet: $(INSTALLED)
-	$(RUN)cyclegan train --recipe recipes/$@.toml --data $(PICTURES) --run runs/$@
-	$(RUN)cyclegan export --run runs/$@ --out runs/$@/model
-	$(RUN)cyclegan train --recipe recipes/$@-2.toml --data $(PICTURES) --run runs/$@-2
-	$(RUN)cyclegan train --recipe recipes/$@-3.toml --data $(PICTURES) --run runs/$@-3
-	$(RUN)cyclegan train --recipe recipes/$@-4.toml --data $(PICTURES) --run runs/$@-4
-	$(RUN)cyclegan train --recipe recipes/$@-5.toml --data $(PICTURES) --run runs/$@-5
-	$(RUN)cyclegan export --run runs/$@-5 --out models/$@
+season: $(INSTALLED)
+	$(RUN)cyclegan train --recipe recipes/season.toml --data $(PICTURES) --run runs/season
+	$(RUN)cyclegan export --run runs/season --out runs/season/model
+	$(RUN)cyclegan train --recipe recipes/season-2.toml --data $(PICTURES) --run runs/season-2
+	$(RUN)cyclegan train --recipe recipes/season-3.toml --data $(PICTURES) --run runs/season-3
+	$(RUN)cyclegan export --run runs/season-3 --out models/season
+
+monet: $(INSTALLED)
+	$(RUN)cyclegan train --recipe recipes/monet.toml --data $(PICTURES) --run runs/monet
+	$(RUN)cyclegan export --run runs/monet --out models/monet
 
 # After a change of dependencies in pyproject.toml.
 pins: $(INSTALLED)

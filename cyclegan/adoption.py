@@ -16,7 +16,7 @@ from cyclegan.errors import CheckpointError
 from cyclegan.generator import Generator, GeneratorConfig
 from cyclegan.networks import Networks
 
-_MAY_DIFFER = {"activation", "bound", "noise"}  # which no weight depends on
+_MAY_DIFFER = {"activation", "noise"}  # which no weight depends on
 
 # What a kernel's three taps give an output pixel of the three input pixels around it, along one
 # axis: (tap, pixel). Of a transposed convolution with padding 1 and output padding 1, an even place

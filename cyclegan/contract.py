@@ -49,9 +49,9 @@ class TrainingFacts(BaseModel):
     origin: str
     """One sentence: trained here, or imported from which kind of file."""
     steps: int = 0
-    """Training steps that the weights have seen."""
+    """Steps of the training that made them, less those of what it began with."""
     images: int = 0
-    """Training pictures of each domain that the weights have seen, repetitions counted."""
+    """Pictures of each domain in these steps, repetitions counted."""
     weights: Literal["last", "averaged"] = "last"
     """Those of the last step, or their moving average."""
     settings: dict[str, object] = {}

@@ -9,15 +9,7 @@ from typing import Literal, NamedTuple, cast
 
 import torch
 from jaxtyping import Float
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 from torch.utils.checkpoint import checkpoint
@@ -45,10 +37,6 @@ class GeneratorConfig(BaseModel):
     such a resizing (arXiv:1707.02937)."""
     activation: Literal["relu", "leaky_relu"] = "relu"
     """ReLU as in the paper, or LeakyReLU with slope 0.2, which leaves no gradient sparse."""
-    bound: PositiveFloat | None = None
-    """Most that a feature may be behind a norm, in standard deviations; without it a generator may
-    learn to paint a blot, whose size scales down all else in the picture (StyleGAN2,
-    arXiv:1912.04958, section 2)."""
     noise: NonNegativeFloat = 0.0
     """Standard deviation of noise behind every layer while training (ganhacks, tip 13)."""
     norm: Norm = "instance"
@@ -56,14 +44,6 @@ class GeneratorConfig(BaseModel):
     output: Literal["image", "detail"] = "image"
     """The whole translation as in the paper, or what is painted upon the input's blurred colours,
     which instance norm would lose."""
-
-    @model_validator(mode="after")
-    def _bound_has_a_rectifier(self) -> "GeneratorConfig":
-        if self.bound is not None and self.activation != "relu":
-            raise ValueError(
-                f"bound is {self.bound:g} with activation {self.activation}; it needs relu"
-            )
-        return self
 
 
 class Stages(NamedTuple):
@@ -142,7 +122,6 @@ class ResidualBlock(nn.Module):
             _activation(config),
             _conv3(channels, config),
             norm_layer(config.norm, channels),
-            *_bound(config),
             *_noise(config),
         )
 
@@ -208,18 +187,7 @@ def _finished(convolution: nn.Module, outputs: int, config: GeneratorConfig) -> 
 
 
 def _activation(config: GeneratorConfig) -> nn.Module:
-    if config.activation == "leaky_relu":
-        return nn.LeakyReLU(0.2, inplace=True)
-    if config.bound is None:
-        return nn.ReLU(inplace=True)
-    return nn.Hardtanh(0.0, config.bound, inplace=True)  # both at once
-
-
-def _bound(config: GeneratorConfig) -> list[nn.Module]:
-    """Bound what is not rectified."""
-    if config.bound is None:
-        return []
-    return [nn.Hardtanh(-config.bound, config.bound, inplace=True)]
+    return nn.ReLU(inplace=True) if config.activation == "relu" else nn.LeakyReLU(0.2, inplace=True)
 
 
 def _noise(config: GeneratorConfig) -> list[nn.Module]:

@@ -94,14 +94,6 @@ def test_discriminators_of_another_shape_begin_anew():
     assert torch.equal(ours.disc_a.score.weight, before)
 
 
-def test_bounded_generators_begin_with_free_ones():
-    theirs, ours = networks_of(seed=1), networks_of(seed=2, bound=8)
-
-    adopt_generators(ours, theirs.gen_ab, theirs.gen_ba)
-
-    torch.testing.assert_close(ours.gen_ab.state_dict(), theirs.gen_ab.state_dict())
-
-
 def test_transposed_generators_become_resizing_ones_that_paint_much_the_same():
     theirs, ours = networks_of(seed=1), networks_of(seed=2, upsampling="resize")
     images = torch.rand(1, 3, 32, 32) * 2 - 1

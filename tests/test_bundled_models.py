@@ -39,7 +39,7 @@ def test_they_are_small(name, file):
 def test_their_cards_tell_how_they_were_trained_and_no_path(catalogue, name):
     training = catalogue.find(name).card.training
 
-    assert training.steps > 5000
+    assert training.steps > 1000  # of the last stage
     assert training.weights == "averaged"
     assert training.settings["preset"] == "compact"
     assert not any("/" in str(value) for value in training.settings.values())

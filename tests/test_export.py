@@ -38,7 +38,7 @@ def random_picture(*shape):
     [
         {},
         {"block": "separable", "upsampling": "resize"},
-        {"output": "detail", "bound": 2.0},
+        {"output": "detail"},
         {"norm": "batch"},
         {"norm": "none"},
     ],

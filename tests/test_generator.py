@@ -1,6 +1,5 @@
 import pytest
 import torch
-from pydantic import ValidationError
 from torch.nn import functional
 
 from cyclegan.generator import Generator, GeneratorConfig, blurred_colours
@@ -71,41 +70,6 @@ def test_a_residual_block_adds_what_the_functions_of_torch_compute():
     expected = x + functional.instance_norm(y)
 
     torch.testing.assert_close(block(x), expected)
-
-
-def features_behind_norms(generator, images):
-    """What each layer passes on behind its norm."""
-    parts = [*generator.encode, *(block.f for block in generator.transform), *generator.decode[:2]]
-    features = []
-    for part in parts:
-        part.register_forward_hook(lambda _, __, output: features.append(output.clone()))
-    generator(images)
-    return features
-
-
-def test_a_blot_is_bounded_behind_every_norm():
-    blot = torch.full((1, 3, 64, 64), -1.0)
-    blot[:, :, 32, 32] = 1  # 64 standard deviations from the rest
-    config = GeneratorConfig(width=4, blocks=2)
-    free, bounded = Generator(config), Generator(config.model_copy(update={"bound": 3.0}))
-    bounded.load_state_dict(free.state_dict())
-
-    assert max(feature.abs().max() for feature in features_behind_norms(free, blot)) > 10
-    assert all(feature.abs().max() <= 3 for feature in features_behind_norms(bounded, blot))
-
-
-def test_what_is_within_the_bound_stays_as_it_was():
-    config = GeneratorConfig(width=4, blocks=2, block="separable")
-    free, bounded = Generator(config), Generator(config.model_copy(update={"bound": 50.0}))
-    bounded.load_state_dict(free.state_dict())
-    images = torch.rand(2, 3, 32, 32) * 2 - 1
-
-    torch.testing.assert_close(bounded(images), free(images), rtol=0, atol=0)
-
-
-def test_a_bound_needs_relu():
-    with pytest.raises(ValidationError, match="bound is 8 with activation leaky_relu; it needs"):
-        GeneratorConfig(bound=8, activation="leaky_relu")
 
 
 def test_bfloat16_still_gives_float32_images():
