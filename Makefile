@@ -14,7 +14,7 @@ demo: $(INSTALLED)
 	$(RUN)python demo.py $(if $(ONCE),--once)
 
 test: $(INSTALLED)
-	$(RUN)pytest -n 2 --dist worksteal
+	$(RUN)pytest -n 2
 
 # What takes minutes: the service under load. One after another, since each needs the cores.
 test-long: $(INSTALLED)
