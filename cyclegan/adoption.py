@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cyclegan.checkpoint import Checkpoint
 from cyclegan.errors import CheckpointError
 from cyclegan.generator import Generator, GeneratorConfig
 from cyclegan.networks import Networks
@@ -53,14 +52,13 @@ def adopt_generators(networks: Networks, gen_ab: Generator, gen_ba: Generator) -
         ours.load_state_dict(weights)
 
 
-def adopt_discriminators(networks: Networks, other: Checkpoint) -> None:
-    """Give the discriminators of `networks` the weights of `other`, unless their shape differs.
+def adopt_discriminators(networks: Networks, theirs: Networks) -> None:
+    """Give the discriminators of `networks` the weights of `theirs`, unless their shape differs.
 
     Those that begin anew spoil generators that are good already, until they have caught up.
     """
-    if networks.config.discriminator != other.config.discriminator:
+    if networks.config.discriminator != theirs.config.discriminator:
         return
-    theirs = other.networks()
     networks.disc_a.load_state_dict(theirs.disc_a.state_dict())
     networks.disc_b.load_state_dict(theirs.disc_b.state_dict())
 

@@ -17,8 +17,7 @@ from cyclegan.contract import FILE_AB, FILE_BA, ModelCard, domains_of_pair
 from cyclegan.errors import ModelError
 from cyclegan.generator import Generator, GeneratorConfig
 
-PREFIX = "generator."
-"""Before the name of each of the generator's weights in the graph, from the exported module."""
+_PREFIX = "generator."  # of the names of its weights in the graph, by the exported module
 
 
 def keep_weights(model: onnx.ModelProto, generator: Generator) -> None:
@@ -29,7 +28,7 @@ def keep_weights(model: onnx.ModelProto, generator: Generator) -> None:
     for name, weight in generator.state_dict().items():
         if name not in held or not torch.equal(held[name], weight):
             training.initializer.append(
-                numpy_helper.from_array(weight.numpy(force=True), PREFIX + name)
+                numpy_helper.from_array(weight.numpy(force=True), _PREFIX + name)
             )
 
 
@@ -80,7 +79,7 @@ def _model(file: Path) -> onnx.ModelProto:
 def _tensors(initializers: Iterable[TensorProto]) -> dict[str, Tensor]:
     """Give those of the generator, under their names in PyTorch."""
     return {
-        tensor.name.removeprefix(PREFIX): torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        tensor.name.removeprefix(_PREFIX): torch.from_numpy(numpy_helper.to_array(tensor).copy())
         for tensor in initializers
-        if tensor.name.startswith(PREFIX) and tensor.data_location != TensorProto.EXTERNAL
+        if tensor.name.startswith(_PREFIX) and tensor.data_location != TensorProto.EXTERNAL
     }

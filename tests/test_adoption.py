@@ -3,8 +3,6 @@ import torch
 from torch.nn.functional import conv2d, conv_transpose2d, interpolate
 
 from cyclegan.adoption import adopt_discriminators, adopt_generators, as_resizing
-from cyclegan.checkpoint import Checkpoint
-from cyclegan.contract import TrainingFacts
 from cyclegan.discriminator import DiscriminatorConfig
 from cyclegan.errors import CheckpointError
 from cyclegan.generator import GeneratorConfig
@@ -46,12 +44,6 @@ def test_nothing_else_comes_nearer():
         assert distance(weight, moved) > distance(weight, best)
 
 
-def checkpoint_of(networks):
-    return Checkpoint(
-        networks.config, networks.state_dict(), ("a", "b"), TrainingFacts(origin="a test"), {}
-    )
-
-
 def networks_of(seed=0, **generator):
     config = NetworksConfig(
         generator=GeneratorConfig(width=4, blocks=1, **generator),
@@ -74,7 +66,7 @@ def test_generators_are_adopted():
 def test_discriminators_of_the_same_shape_are_adopted():
     theirs, ours = networks_of(seed=1), networks_of(seed=2)
 
-    adopt_discriminators(ours, checkpoint_of(theirs))
+    adopt_discriminators(ours, theirs)
 
     for one, other in ((ours.disc_a, theirs.disc_a), (ours.disc_b, theirs.disc_b)):
         torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=0, atol=0)
@@ -89,7 +81,7 @@ def test_discriminators_of_another_shape_begin_anew():
     ours = Networks(config)
     before = ours.disc_a.score.weight.clone()
 
-    adopt_discriminators(ours, checkpoint_of(networks_of()))
+    adopt_discriminators(ours, networks_of())
 
     assert torch.equal(ours.disc_a.score.weight, before)
 

@@ -6,7 +6,6 @@ from cyclegan.adoption import adopt_discriminators, adopt_generators
 from cyclegan.checkpoint import LATEST, Checkpoint, checkpoint_of
 from cyclegan.contract import FILE_AB
 from cyclegan.errors import UsageError
-from cyclegan.exported_weights import exported_generators
 from cyclegan.networks import Networks, initialise
 from training.settings import TrainSettings
 
@@ -37,6 +36,9 @@ def _begin_with_model(networks: Networks, folder: Path, settings: TrainSettings)
             f"--start-from {folder} holds neither {LATEST} nor {FILE_AB}; expected the --run of a "
             "`cyclegan train`, one of its checkpoints, or the --out of a `cyclegan export`"
         )
+    # Brings ONNX along, which no other training needs.
+    from cyclegan.exported_weights import exported_generators
+
     gen_ab, gen_ba, domains = exported_generators(folder)
     _check_not_reversed(domains, settings)
     adopt_generators(networks, gen_ab, gen_ba)
@@ -48,7 +50,7 @@ def _begin_with_checkpoint(networks: Networks, former: Checkpoint, settings: Tra
     adopt_generators(networks, theirs.gen_ab, theirs.gen_ba)
     # What scores mean depends on what is played for.
     if former.facts.settings.get("objective") == settings.objective:
-        adopt_discriminators(networks, former)
+        adopt_discriminators(networks, theirs)
 
 
 def _check_not_reversed(domains: tuple[str, str], settings: TrainSettings) -> None:
