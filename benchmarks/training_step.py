@@ -54,8 +54,11 @@ class StepBenchmark(BaseModel):
     """Rounds; in each, every step is timed once."""
     steps: PositiveInt | None = None
     """Steps from one look at the clock to the next; by default 1 on a CPU and 10 on a GPU."""
-    warm_up: PositiveInt = 2
-    """Steps of each kind before the first round."""
+    cuda_graphs: bool = True
+    """On a GPU, take our steps as CUDA graphs; --no-cuda-graphs as they are."""
+    warm_up: PositiveInt | None = None
+    """Steps of each kind before the first round; by default 2 on a CPU and 6 on a GPU, of which the
+    fourth is recorded."""
     matrix: PositiveInt | None = None
     """Side of the matrices whose product is the device's peak; by default 2048, on a GPU 8192."""
     memory: bool = True
@@ -88,6 +91,7 @@ def measure(benchmark: StepBenchmark) -> TrainingReport:
     """
     device = _device(benchmark)
     settings = settings_for(benchmark.preset, benchmark.size, benchmark.batch)
+    settings = settings.model_copy(update={"cuda_graphs": benchmark.cuda_graphs})
     variants = [_NAIVE, *_ours(benchmark)]
     # Memory comes first: later this process itself holds some of the device's.
     memory = _memory(variants, settings, device) if benchmark.memory else {}
@@ -167,7 +171,7 @@ def _times(
     steps: Mapping[str, Step], benchmark: StepBenchmark, device: torch.device
 ) -> dict[str, Times]:
     for step in watched(list(steps.values()), "warming up"):
-        for _ in range(benchmark.warm_up):
+        for _ in range(benchmark.warm_up or (2 if device.type == "cpu" else 6)):
             step()
     return measure_alternately(
         steps,

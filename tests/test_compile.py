@@ -44,7 +44,7 @@ def test_auto_takes_what_was_measured_to_be_faster_and_says_so(
     seconds = {"on": compiled, "off": 2.0}
     trial = lambda settings, _: partial(str, settings.compile)  # noqa: E731
     monkeypatch.setattr(compile_choice, "_trial", trial)
-    monkeypatch.setattr(compile_choice, "_seconds", lambda step: seconds[step()])
+    monkeypatch.setattr(compile_choice, "_seconds", lambda step, _: seconds[step()])
 
     settled = settled_compilation(change(tiny_settings, compile="auto"), CPU, ALONE)
 

@@ -8,12 +8,14 @@ from time import perf_counter
 import torch
 
 from training.ranks import Ranks
+from training.recording import RecordedSide
 from training.settings import TrainSettings
 from training.state import TrainState
 from training.step import train_step
 
 logger = logging.getLogger(__name__)
 
+_WARM_UP = 2
 _TRIES = 3
 
 
@@ -46,8 +48,9 @@ def _is_worth_it(settings: TrainSettings, device: torch.device) -> bool:
     logger.info("compiled in %.0f s", perf_counter() - begin)
     if settings.compile == "on":
         return True
-    compiled = _seconds(step)
-    eager = _seconds(_trial(settings.model_copy(update={"compile": "off"}), device))
+    warm_up = _WARM_UP + (RecordedSide.WARM_UP if device.type == "cuda" else 0)
+    compiled = _seconds(step, warm_up)
+    eager = _seconds(_trial(settings.model_copy(update={"compile": "off"}), device), warm_up)
     is_faster = compiled < eager
     logger.info(
         "a step takes %.3g s compiled and %.3g s as it is: %s",
@@ -70,11 +73,11 @@ def _trial(settings: TrainSettings, device: torch.device) -> Callable[[], None]:
     return step
 
 
-def _seconds(step: Callable[[], None]) -> float:
-    """Measure a step, behind two that warm up."""
+def _seconds(step: Callable[[], None], warm_up: int) -> float:
+    """Measure a step, behind some that warm up."""
     taken: list[float] = []
-    for _ in range(2 + _TRIES):
+    for _ in range(warm_up + _TRIES):
         begin = perf_counter()
         step()
         taken.append(perf_counter() - begin)
-    return statistics.median(taken[2:])
+    return statistics.median(taken[warm_up:])

@@ -10,31 +10,28 @@ from cyclegan.generator import Generator
 from cyclegan.networks import Networks
 from training.settings import TrainSettings
 
-_SMALL_BATCH = 4  # pictures; not measured
-
 
 def compile_networks(networks: Networks, settings: TrainSettings, device: torch.device) -> None:
     """Let `networks` compile what they compute when they first do so."""
-    # CUDA graphs save what launching kernels costs, which is much where the batch is small.
-    is_small = device.type == "cuda" and settings.batch // settings.accumulate <= _SMALL_BATCH
-    mode = "reduce-overhead" if is_small else None
+    if device.type == "cuda":
+        networks.to(memory_format=torch.channels_last)  # the layout of its matrix units
     for network in networks.children():
         # A gradient penalty is differentiated twice, which compiled code cannot be.
         if isinstance(network, Generator) or settings.objective != "wgan_gp":
-            for region in _regions(network, device):
-                region.compile(mode=mode, dynamic=False)
+            for region in _regions(network):
+                region.compile(dynamic=False)
 
 
-def _regions(network: nn.Module, device: torch.device) -> Iterable[nn.Module]:
+def _regions(network: nn.Module) -> Iterable[nn.Module]:
     """Tell what is compiled by itself.
 
-    On a CPU the compiler takes longer than anything else; residual blocks are alike, so that what
-    was compiled for one serves all: 31 s instead of 55 for the paper's networks, and 3 % more for a
-    step (docs/log.md). CUDA graphs want whole networks.
+    Residual blocks are alike, so that what was compiled for one serves all: 31 s instead of 55 for
+    the paper's networks on a CPU, and 3 % more for a step; as wholes they take minutes for a GPU
+    (docs/log.md).
     """
-    if device.type != "cpu" or not isinstance(network, Generator):
-        return (network,)
-    return network.encode, *network.transform, network.decode
+    if isinstance(network, Generator):
+        return network.encode, *network.transform, network.decode
+    return (network,)
 
 
 def uncompiled(settings: TrainSettings) -> AbstractContextManager[object]:

@@ -36,7 +36,7 @@ def examine(state: TrainState, probes: Probes) -> None:
         broken_since=_first_broken(table, state.step),
         gradients={name: _gradient(net) for name, net in nets.named_children()},
         weights=get_total_norm(nets.parameters()).item(),
-        rate=state.optim_gen.param_groups[0]["lr"],
+        rate=float(state.optim_gen.param_groups[0]["lr"]),
         looks={
             "ab": _look(probes.a, made_b, probes.b, former.get("ab"), state.history_b),
             "ba": _look(probes.b, made_a, probes.a, former.get("ba"), state.history_a),

@@ -77,6 +77,9 @@ class TrainSettings(BaseModel):
     compile: Literal["auto", "on", "off"] = "off"
     """Compile the networks with torch.compile; auto measures at the start whether that is faster.
     Where it fails, training says so and goes on without."""
+    cuda_graphs: bool = True
+    """On a GPU, record a step and let the GPU repeat it without waiting for Python;
+    --no-cuda-graphs lets Python tell it anew each time."""
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     """Where to compute; auto takes the first of cuda, mps and cpu that is there."""
     checkpoint_every: PositiveInt = 1000

@@ -21,8 +21,9 @@ from training.beginning import first_networks
 from training.chart import Chart
 from training.compiled import compile_networks
 from training.device import precision_context, settled_precision
-from training.optimizers import make_optimizer
+from training.optimizers import make_optimizer, saved_state, set_rate
 from training.ranks import ALONE, Ranks
+from training.recording import RecordedSide, is_recordable
 from training.settings import PATHS, TrainSettings
 from training.side import Autocast, Side
 from training.stabilisers import Average, InstanceNoise, LabelDraw, Replay
@@ -39,8 +40,8 @@ class TrainState:
     judging: Judging
     optim_gen: Optimizer
     optim_disc: Optimizer
-    generators: Side
-    discriminators: Side
+    generators: Side | RecordedSide
+    discriminators: Side | RecordedSide
     autocast: Autocast
     ranks: Ranks
     history_a: HistoryBuffer
@@ -101,6 +102,12 @@ class TrainState:
             optimizers.discriminators, discriminators.parameters(), rate, betas
         )
         autocast = partial(precision_context, settled_precision(settings.precision, device), device)
+
+        def side(members: nn.ModuleList, optimizer: Optimizer) -> Side | RecordedSide:
+            plain = Side(members, optimizer, autocast, settings.accumulate, ranks)
+            recordable = is_recordable(settings, optimizer, device, ranks)
+            return RecordedSide(plain, optimizer) if recordable else plain
+
         seed = (settings.seed + ranks.rank * _RANKS_APART) % 2**62
         return cls(
             networks=networks,
@@ -110,8 +117,8 @@ class TrainState:
             judging=judging,
             optim_gen=optim_gen,
             optim_disc=optim_disc,
-            generators=Side(generators, optim_gen, autocast, settings.accumulate, ranks),
-            discriminators=Side(discriminators, optim_disc, autocast, settings.accumulate, ranks),
+            generators=side(generators, optim_gen),
+            discriminators=side(discriminators, optim_disc),
             autocast=autocast,
             ranks=ranks,
             history_a=HistoryBuffer(settings.history, seed=2 * seed),
@@ -176,8 +183,8 @@ class TrainState:
                 settings=settings.model_dump(mode="json", exclude=set(PATHS)),
             ),
             resume={
-                "optim_gen": self.optim_gen.state_dict(),
-                "optim_disc": self.optim_disc.state_dict(),
+                "optim_gen": saved_state(self.optim_gen),
+                "optim_disc": saved_state(self.optim_disc),
                 **self.histories(),
                 "other_ranks": list(other_ranks),
                 "replay": self.replay.state_dict(),
@@ -189,6 +196,5 @@ class TrainState:
 
     def set_learning_rate(self, rate: float, of_discriminators: float) -> None:
         """Set it for both sides."""
-        for optimizer, new in ((self.optim_gen, rate), (self.optim_disc, of_discriminators)):
-            for group in optimizer.param_groups:
-                group["lr"] = new
+        set_rate(self.optim_gen, rate)
+        set_rate(self.optim_disc, of_discriminators)
