@@ -88,6 +88,7 @@ class Generator(nn.Module):
             _finished(_doubling(2 * k, k, config), k, config),
             FewOutputsConv(k, 3, 7),
         )
+        self.squash = nn.Tanh()
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
         """Translate images; values are in [-1, 1] on both sides, the result is float32."""
@@ -101,7 +102,7 @@ class Generator(nn.Module):
         decoded = self.decode(transformed).float()
         if self.config.output == "detail":
             decoded = decoded + blurred_colours(images)
-        return Stages(encoded, transformed, torch.tanh(decoded))
+        return Stages(encoded, transformed, self.squash(decoded))
 
     def _transformed(self, features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         if not (self.recomputes_blocks and torch.is_grad_enabled()):

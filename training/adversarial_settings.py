@@ -78,6 +78,9 @@ class Stabilisers(BaseModel):
     (ganhacks, tip 8). 0: never."""
     replay_steps: PositiveInt = 10
     """Steps that a replay takes."""
+    saturation: NonNegativeFloat = 0.0
+    """Weight of a penalty on what generators give to tanh beyond 2.5, as 1: against blots of one
+    colour, where tanh is so flat that nothing is learned any more. 0: none."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Keep a moving average of the generators' weights with this decay, such as 0.999, and export
     it (arXiv:1806.04498). 0: none."""

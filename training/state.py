@@ -24,6 +24,7 @@ from training.device import precision_context, settled_precision
 from training.optimizers import make_optimizer, saved_state, set_rate
 from training.ranks import ALONE, Ranks
 from training.recording import RecordedSide, is_recordable
+from training.saturation import SaturationPenalty
 from training.settings import PATHS, TrainSettings
 from training.side import Autocast, Side
 from training.stabilisers import Average, InstanceNoise, LabelDraw, Replay
@@ -48,6 +49,7 @@ class TrainState:
     history_b: HistoryBuffer
     noise: InstanceNoise
     replay: Replay
+    saturation: SaturationPenalty
     average: Average
     chart: Chart = field(default_factory=Chart)
     rollbacks: int = 0
@@ -125,6 +127,7 @@ class TrainState:
             history_b=HistoryBuffer(settings.history, seed=2 * seed + 1),
             noise=InstanceNoise(steady.noise, steady.noise_steps),
             replay=Replay(steady.replay_every, steady.replay_steps),
+            saturation=SaturationPenalty(steady.saturation, generators),
             average=Average(steady.average, networks),
         )
 
