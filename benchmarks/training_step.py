@@ -27,6 +27,7 @@ from benchmarks.variants import (
 )
 from cyclegan.command_line import parse, write_json
 from training.device import choose_device, prepare_device
+from training.recording import warm_up_steps
 from training.settings import TrainSettings
 
 _NAIVE = Variant("naive", "fp32")
@@ -171,7 +172,7 @@ def _times(
     steps: Mapping[str, Step], benchmark: StepBenchmark, device: torch.device
 ) -> dict[str, Times]:
     for step in watched(list(steps.values()), "warming up"):
-        for _ in range(benchmark.warm_up or (2 if device.type == "cpu" else 6)):
+        for _ in range(benchmark.warm_up or warm_up_steps(device)):
             step()
     return measure_alternately(
         steps,

@@ -8,14 +8,13 @@ from time import perf_counter
 import torch
 
 from training.ranks import Ranks
-from training.recording import RecordedSide
+from training.recording import warm_up_steps
 from training.settings import TrainSettings
 from training.state import TrainState
 from training.step import train_step
 
 logger = logging.getLogger(__name__)
 
-_WARM_UP = 2
 _TRIES = 3
 
 
@@ -48,9 +47,8 @@ def _is_worth_it(settings: TrainSettings, device: torch.device) -> bool:
     logger.info("compiled in %.0f s", perf_counter() - begin)
     if settings.compile == "on":
         return True
-    warm_up = _WARM_UP + (RecordedSide.WARM_UP if device.type == "cuda" else 0)
-    compiled = _seconds(step, warm_up)
-    eager = _seconds(_trial(settings.model_copy(update={"compile": "off"}), device), warm_up)
+    compiled = _seconds(step, device)
+    eager = _seconds(_trial(settings.model_copy(update={"compile": "off"}), device), device)
     is_faster = compiled < eager
     logger.info(
         "a step takes %.3g s compiled and %.3g s as it is: %s",
@@ -73,8 +71,9 @@ def _trial(settings: TrainSettings, device: torch.device) -> Callable[[], None]:
     return step
 
 
-def _seconds(step: Callable[[], None], warm_up: int) -> float:
+def _seconds(step: Callable[[], None], device: torch.device) -> float:
     """Measure a step, behind some that warm up."""
+    warm_up = warm_up_steps(device)
     taken: list[float] = []
     for _ in range(warm_up + _TRIES):
         begin = perf_counter()

@@ -60,6 +60,11 @@ class RecordedSide:
             return self._side.learn(turn, *self._batches)
 
 
+def warm_up_steps(device: torch.device) -> int:
+    """Tell how many steps to take before one is timed: two, behind the recording on a GPU."""
+    return 2 + (RecordedSide.WARM_UP + 1 if device.type == "cuda" else 0)
+
+
 def is_recordable(
     settings: TrainSettings, optimizer: Optimizer, device: torch.device, ranks: Ranks
 ) -> bool:
