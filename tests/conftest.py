@@ -57,6 +57,11 @@ def draw_pictures(folder: Path, count: int, side: int = 24, seed: int = 0) -> Pa
     return folder
 
 
+def change(settings: TrainSettings, **changes: object) -> TrainSettings:
+    """Give the same settings but for `changes`, unchecked."""
+    return settings.model_copy(update=changes)
+
+
 @pytest.fixture
 def tiny_settings(tmp_path, tiny_networks):
     """A run of 12 steps on 3 and 2 pictures."""

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from conftest import change
 
 from training import compile_choice
 from training.compile_choice import settled_compilation
@@ -15,10 +16,6 @@ from training.state import TrainState
 from training.step import train_step
 
 CPU = torch.device("cpu")
-
-
-def change(settings, **changes):
-    return settings.model_copy(update=changes)
 
 
 @pytest.mark.parametrize("asked", ["on", "auto"])

@@ -4,7 +4,9 @@ from itertools import pairwise
 
 import pytest
 import torch
+from conftest import change
 
+from training.compiled import uncompiled
 from training.loop import train
 from training.recording import RecordedSide
 from training.state import TrainState
@@ -13,10 +15,6 @@ from training.step import train_step
 pytestmark = pytest.mark.gpu
 
 CUDA = torch.device("cuda")
-
-
-def change(settings, **changes):
-    return type(settings).model_validate(settings.model_dump() | changes)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +36,7 @@ def trained(settings, steps=8, side=32):
         state.set_learning_rate(rate, rate)
         torch.manual_seed(step)
         losses.append(torch.stack(train_step(state, *pair, settings.weights)))
-    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+    with torch.no_grad(), uncompiled(settings):
         made = state.networks.gen_ab(pictures[0][0])
     return state, torch.stack(losses).cpu(), made.cpu()
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from conftest import change
 
 from cyclegan.errors import UsageError
 from training import fitting, loop
@@ -21,10 +22,6 @@ def hold_at_most(monkeypatch, pictures):
 
     for module in (loop, fitting):
         monkeypatch.setattr(module, "train_step", step)
-
-
-def change(settings, **changes):
-    return settings.model_copy(update=changes)
 
 
 @pytest.mark.parametrize(("pictures", "parts"), [(4, 2), (3, 4), (1, 8)])

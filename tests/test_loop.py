@@ -10,7 +10,7 @@ import time
 
 import pytest
 import torch
-from conftest import draw_pictures
+from conftest import change, draw_pictures
 from PIL import Image
 
 from cyclegan.checkpoint import Checkpoint
@@ -19,10 +19,6 @@ from training.folders import find_folders
 from training.loop import train
 from training.samples import Samples
 from training.sources import samples_of
-
-
-def change(settings, **changes):
-    return settings.model_copy(update=changes)
 
 
 def weights_of(run):

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from conftest import change, draw_pictures
 
 from cyclegan.adversary import Objective
 from cyclegan.checkpoint import Checkpoint
@@ -23,10 +24,6 @@ from training.settings import TrainSettings
 ROOT = Path(__file__).parents[1]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-
-
-def change(settings, **changes):
-    return settings.model_copy(update=changes)
 
 
 def in_two_ranks(folder, *runs):
@@ -55,8 +52,6 @@ def assert_nearly(run, other):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Settings of runs that two ranks have trained, by name."""
-    from conftest import draw_pictures
-
     folder = tmp_path_factory.mktemp("ranks")
     draw_pictures(folder / "data" / "a", 6, seed=1)
     draw_pictures(folder / "data" / "b", 4, seed=2)

@@ -5,17 +5,14 @@
 
 import pytest
 import torch
+from conftest import change
 from torch.optim import SGD, Adam
 
 from training.optimizers import make_recordable, saved_state, set_rate
 from training.ranks import ALONE, Ranks
-from training.recording import is_recordable
+from training.recording import RecordedSide, is_recordable, warm_up_steps
 
 CUDA, CPU = torch.device("cuda"), torch.device("cpu")
-
-
-def change(settings, **changes):
-    return settings.model_copy(update=changes)
 
 
 def an_optimizer(kind=Adam):
@@ -69,3 +66,8 @@ def test_a_checkpoint_is_the_same_with_a_recording_and_without():
     [kept], [expected] = saved_state(recorded)["param_groups"], saved_state(plain)["param_groups"]
     assert kept["lr"] == pytest.approx(expected["lr"])
     assert kept | {"lr": 0.1} == expected
+
+
+def test_a_step_is_timed_behind_two_that_are_as_it_is():
+    assert warm_up_steps(CPU) == 2
+    assert warm_up_steps(CUDA) == RecordedSide.WARM_UP + 1 + 2  # the recording is one of its own

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from conftest import change
 
 from cyclegan.generator import Generator, GeneratorConfig
 from training.loop import train
@@ -10,10 +11,6 @@ from training.state import TrainState
 from training.step import train_step
 
 CPU = torch.device("cpu")
-
-
-def change(settings, **changes):
-    return settings.model_copy(update=changes)
 
 
 def with_saturation(settings, weight):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from conftest import change
 
 from training.adversarial_settings import Judging, Optimizers
 from training.settings import LossWeights
@@ -9,10 +10,6 @@ from training.state import TrainState
 from training.step import train_step
 
 CPU = torch.device("cpu")
-
-
-def change(settings, **changes):
-    return settings.model_copy(update=changes)
 
 
 def after_steps(settings, count=4):
