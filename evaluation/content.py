@@ -66,7 +66,7 @@ def _luminance(images: Float[Tensor, "n 3 h w"]) -> Grey:
     return torch.einsum("nchw,c->nhw", images, _LUMINANCE)
 
 
-def _edges(picture: Pictures) -> Grey:
+def _edges(picture: Pictures) -> Float[Tensor, "n h-2 w-2"]:
     grey = _luminance(to_signed(picture))[:, None]
     kernels = torch.stack([_SOBEL, _SOBEL.T])[:, None]
     return conv2d(grey, kernels).norm(dim=1)

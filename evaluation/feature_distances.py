@@ -19,7 +19,7 @@ SUBSETS = 100
 MOST_IN_SUBSET = 1000
 _BATCH = 16
 
-Features = Float[Tensor, "n f"]
+Features = Float[Tensor, "_ f"]
 
 
 @dataclass(frozen=True)

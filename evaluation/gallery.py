@@ -12,7 +12,7 @@ COUNT = 25
 _PAIRS_A_ROW = 5
 
 
-def gallery(originals: Pictures, translated: Pictures) -> UInt8[Tensor, "3 h w"]:
+def gallery(originals: Pictures, translated: Pictures) -> UInt8[Tensor, "3 _ _"]:
     """Put pictures spread over the set beside their translations, five pairs a row."""
     count = min(COUNT, len(originals))
     chosen = [place * len(originals) // count for place in range(count)]

@@ -22,6 +22,7 @@ COARSEST = 16  # pixels a side, below which a level has hardly any patches
 _BINOMIAL = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 
 Images = Float[Tensor, "n 3 h w"]
+Levels = Float[Tensor, "n 3 _ _"]
 Patches = Float[Tensor, "p 147"]
 
 
@@ -50,9 +51,9 @@ def sides(side: int) -> list[int]:
     return result
 
 
-def laplacian_pyramid(images: Images) -> list[Images]:
+def laplacian_pyramid(images: Images) -> list[Levels]:
     """Split images into what each halving of their size takes away, and the rest."""
-    levels: list[Images] = []
+    levels: list[Levels] = []
     for _ in sides(images.shape[-1])[1:]:
         smaller = _blurred(images)[:, :, ::2, ::2]
         levels.append(images - _enlarged(smaller))
@@ -65,7 +66,7 @@ def _blurred(images: Images) -> Images:
     return conv2d(pad(images, (2, 2, 2, 2), mode="reflect"), kernel, groups=3)
 
 
-def _enlarged(images: Images) -> Images:
+def _enlarged(images: Images) -> Float[Tensor, "n 3 2*h 2*w"]:
     n, channels, height, width = images.shape
     spread = images.new_zeros(n, channels, 2 * height, 2 * width)
     spread[:, :, ::2, ::2] = 4 * images  # the three zeros beside each keep the mean
@@ -103,7 +104,7 @@ def _normalized(patches: Patches) -> Patches:
     return ((colours - mean) / deviation).flatten(1)
 
 
-def _distance(one: Patches, other: Patches, random: Generator) -> float:
+def _distance(one: Float[Tensor, "p d"], other: Float[Tensor, "p d"], random: Generator) -> float:
     total = torch.zeros(())
     for _ in range(DIRECTIONS // 128):  # in parts, for the memory
         directions = torch.randn(one.shape[1], 128, generator=random)

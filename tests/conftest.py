@@ -4,7 +4,7 @@ from jaxtyping import install_import_hook
 
 # `int` where `float` is written is right by PEP 484, so beartype is told so.
 HOOK = install_import_hook(
-    ["cyclegan", "service", "training"],
+    ["cyclegan", "evaluation", "service", "training"],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
 

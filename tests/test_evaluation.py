@@ -337,10 +337,7 @@ def test_what_is_measured_is_of_the_right_direction(tmp_path, data, monkeypatch)
     train = DomainClassifier.train
     monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
 
-    class Lopsided:
-        names = ("summer", "winter")
-        card = ExportedPair(_inverting_in(tmp_path)).card
-
+    class Lopsided(ExportedPair):
         def to_b(self, pictures):
             return pictures
 
@@ -348,7 +345,7 @@ def test_what_is_measured_is_of_the_right_direction(tmp_path, data, monkeypatch)
             return 255 - pictures
 
     sets = PictureSets.read(data, ("summer", "winter"), 32, None)
-    found, made = evaluate(Lopsided(), sets, None, 0, lambda _: None)
+    found, made = evaluate(Lopsided(_inverting_in(tmp_path)), sets, None, 0, lambda _: None)
 
     to_winter, to_summer = found.measures
     assert (to_winter.inversion_rate, to_summer.inversion_rate) == (0, 1)
