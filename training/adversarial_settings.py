@@ -81,6 +81,9 @@ class Stabilisers(BaseModel):
     saturation: NonNegativeFloat = 0.0
     """Weight of a penalty on what generators give to tanh beyond 2.5, as 1: against blots of one
     colour, where tanh is so flat that nothing is learned any more. 0: none."""
+    spikes: NonNegativeFloat = 0.0
+    """Weight of a penalty on features of the generators beyond 8 standard deviations where they
+    are enlarged, as 30: against patches of dots. Instance norm alone. 0: none."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Keep a moving average of the generators' weights with this decay, such as 0.999, and export
     it (arXiv:1806.04498). 0: none."""

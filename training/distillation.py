@@ -91,7 +91,7 @@ def distill_step(
         weights: Weights in the students' objective.
     """
     nets, adversary, opponents = state.networks, state.adversary, state.opponents()
-    noisy, saturation = state.noisy, state.saturation
+    noisy, excess = state.noisy, state.excess
 
     def imitate(real_a: Images, real_b: Images) -> Played:
         ab, ba = nets.gen_ab.stages(real_a), nets.gen_ba.stages(real_b)
@@ -104,7 +104,7 @@ def distill_step(
         pixels, features = pixels_ab + pixels_ba, features_ab + features_ba
         adversarial = adversarial_ab + adversarial_ba
         objective = adversarial + weights.pixels * pixels + weights.features * features
-        objective = objective + saturation.of_passes()
+        objective = objective + excess.of_passes()
         of_ways = pixels_ab, pixels_ba, features_ab, features_ba
         return Played(objective, (adversarial_ab, adversarial_ba, *of_ways), (ba.images, ab.images))
 

@@ -173,6 +173,12 @@ class TrainSettings(BaseModel):
                 f"stabilisers.replay-every is {steady.replay_every} and a replay takes "
                 f"{steady.replay_steps} steps; it must be more"
             )
+        norm = self.networks.generator.norm
+        if steady.spikes and norm != "instance":
+            raise ValueError(
+                f"stabilisers.spikes are counted in deviations behind instance norms, and the "
+                f"generators have the norm {norm}; leave it out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -21,10 +21,10 @@ from training.beginning import first_networks
 from training.chart import Chart
 from training.compiled import compile_networks
 from training.device import precision_context, settled_precision
+from training.excess import ExcessPenalty
 from training.optimizers import make_optimizer, saved_state, set_rate
 from training.ranks import ALONE, Ranks
 from training.recording import RecordedSide, is_recordable
-from training.saturation import SaturationPenalty
 from training.settings import PATHS, TrainSettings
 from training.side import Autocast, Side
 from training.stabilisers import Average, InstanceNoise, LabelDraw, Replay
@@ -49,7 +49,7 @@ class TrainState:
     history_b: HistoryBuffer
     noise: InstanceNoise
     replay: Replay
-    saturation: SaturationPenalty
+    excess: ExcessPenalty
     average: Average
     chart: Chart = field(default_factory=Chart)
     rollbacks: int = 0
@@ -127,7 +127,7 @@ class TrainState:
             history_b=HistoryBuffer(settings.history, seed=2 * seed + 1),
             noise=InstanceNoise(steady.noise, steady.noise_steps),
             replay=Replay(steady.replay_every, steady.replay_steps),
-            saturation=SaturationPenalty(steady.saturation, generators),
+            excess=ExcessPenalty(steady.saturation, steady.spikes, generators),
             average=Average(steady.average, networks),
         )
 

@@ -44,7 +44,7 @@ def train_step(
         weights: Weights in the generators' objective.
     """
     nets, adversary, opponents = state.networks, state.adversary, state.opponents()
-    noisy, saturation = state.noisy, state.saturation
+    noisy, excess = state.noisy, state.excess
 
     def play_generators(real_a: Images, real_b: Images) -> Played:
         fake_b, fake_a = nets.gen_ab(real_a), nets.gen_ba(real_b)
@@ -59,7 +59,7 @@ def train_step(
         adversarial, cycle = adversarial_ab + adversarial_ba, cycle_a + cycle_b
         identity = identity_a + identity_b
         objective = adversarial + weights.cycle * (cycle + weights.identity * identity)
-        objective = objective + saturation.of_passes()
+        objective = objective + excess.of_passes()
         losses = adversarial_ab, adversarial_ba, cycle_a, cycle_b, identity_a, identity_b
         return Played(objective, losses, (fake_a, fake_b))
 
