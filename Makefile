@@ -38,7 +38,9 @@ season: $(INSTALLED)
 	$(RUN)cyclegan export --run runs/season --out runs/season/model
 	$(RUN)cyclegan train --recipe recipes/season-2.toml --data $(PICTURES) --run runs/season-2
 	$(RUN)cyclegan train --recipe recipes/season-3.toml --data $(PICTURES) --run runs/season-3
-	$(RUN)cyclegan export --run runs/season-3 --out models/season
+	$(RUN)cyclegan train --recipe recipes/season-4.toml --data $(PICTURES) --run runs/season-4
+	$(RUN)cyclegan train --recipe recipes/season-5.toml --data $(PICTURES) --run runs/season-5
+	$(RUN)cyclegan export --run runs/season-5 --out models/season
 
 monet: $(INSTALLED)
 	$(RUN)cyclegan train --recipe recipes/monet.toml --data $(PICTURES) --run runs/monet
