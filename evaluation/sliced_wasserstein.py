@@ -22,7 +22,7 @@ COARSEST = 16  # pixels a side, below which a level has hardly any patches
 _BINOMIAL = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 
 Images = Float[Tensor, "n 3 h w"]
-Levels = Float[Tensor, "n 3 _ _"]
+Level = Float[Tensor, "n 3 _ _"]
 Patches = Float[Tensor, "p 147"]
 
 
@@ -51,9 +51,9 @@ def sides(side: int) -> list[int]:
     return result
 
 
-def laplacian_pyramid(images: Images) -> list[Levels]:
+def laplacian_pyramid(images: Images) -> list[Level]:
     """Split images into what each halving of their size takes away, and the rest."""
-    levels: list[Levels] = []
+    levels: list[Level] = []
     for _ in sides(images.shape[-1])[1:]:
         smaller = _blurred(images)[:, :, ::2, ::2]
         levels.append(images - _enlarged(smaller))
