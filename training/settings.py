@@ -176,7 +176,7 @@ class TrainSettings(BaseModel):
         norm = self.networks.generator.norm
         if steady.spikes and norm != "instance":
             raise ValueError(
-                f"stabilisers.spikes are counted in deviations behind instance norms, and the "
+                "stabilisers.spikes are counted in deviations behind instance norms, and the "
                 f"generators have the norm {norm}; leave it out"
             )
         return self
