@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from service.outgoing import ALWAYS, DEFAULTS
 from service.plain_parser import PlainParser, plain_head
 from service.problems import problem
 
@@ -34,6 +35,7 @@ class Connection(HttpToolsProtocol):
         self._unread_bytes = 0
         self._look: TimerHandle | None = None
         self._answered: RequestResponseCycle | None = None
+        self._to_parse = b""
         self._parse_anew()
 
     def connection_made(self, transport: Transport) -> None:
@@ -52,17 +54,26 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count what was head to its end."""
-        super().data_received(data)
+        self._to_parse = data
+        while self._to_parse and not self.transport.is_closing():
+            # One offer after another may be in it, each of which leaves a rest.
+            piece, self._to_parse = self._to_parse, b""
+            super().data_received(piece)
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > _HEAD_BYTES:
-                self._refuse(431, "head-too-large", f"it has more than {_HEAD_BYTES:,} bytes")
+                self._refuse(431, "head-too-large", f"its head has more than {_HEAD_BYTES:,} bytes")
 
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of a head."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
         self._await_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what comes after a body is none, has no bound, and is not kept."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Let the application have the request; the time of a body is its own business."""
@@ -74,6 +85,10 @@ class Connection(HttpToolsProtocol):
         """Let the application know, unless the request begins again."""
         if not self.parser.is_offered_more:
             super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say it as any other problem, and close."""
+        self._refuse(400, "bad-request", msg)
 
     def pause_writing(self) -> None:
         """Begin to look whether the client reads what waits for it."""
@@ -95,7 +110,7 @@ class Connection(HttpToolsProtocol):
     def _begin_again(self, rest: bytes) -> None:
         head = plain_head(self.parser.get_method(), self.url, self.headers)
         self._parse_anew()
-        self.parser.feed_data(head + rest)
+        self._to_parse = head + rest
 
     def _look_again(self) -> None:
         self._unread_bytes = self.transport.get_write_buffer_size()
@@ -124,14 +139,14 @@ class Connection(HttpToolsProtocol):
 
     def _too_late(self) -> None:
         self._refuse(
-            408, "head-timeout", f"it was not complete after {self.head_seconds:g} seconds"
+            408, "head-timeout", f"its head was not complete after {self.head_seconds:g} seconds"
         )
 
-    def _refuse(self, status: Literal[408, 431], code: str, detail: str) -> None:
+    def _refuse(self, status: Literal[400, 408, 431], code: str, detail: str) -> None:
         self._forget_head()
         answering = self.cycle and not self.cycle.response_complete
         if not answering:
-            answer = problem("none", status, code, "The head of the request is refused", detail)
+            answer = problem("none", status, code, "The request is refused", detail)
             self.transport.write(_as_bytes(status, bytes(answer.body)))
         self.transport.close()
 
@@ -143,8 +158,12 @@ def connection(head_seconds: float, unread_seconds: float) -> type[Connection]:
 
 
 def _as_bytes(status: int, body: bytes) -> bytes:
-    head = (
-        f"HTTP/1.1 {status} Refused\r\nContent-Type: application/problem+json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    headers = [
+        *ALWAYS,
+        *DEFAULTS,
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    lines = [b"HTTP/1.1 %d Refused" % status, *(b"%s: %s" % header for header in headers)]
+    return b"\r\n".join([*lines, b"", body])

@@ -8,15 +8,17 @@ from starlette.types import Message, Send
 from service.incoming import IncomingBody
 from service.record import RequestRecord
 
-# For answers that say nothing else: a page that shows one may do nothing with it, and keep nothing.
-_DEFAULTS = [
+DEFAULTS = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
-_ALWAYS = [
+"""For answers that say nothing else: a page that shows one may do nothing with it, and keep
+nothing."""
+ALWAYS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
+"""For every answer."""
 
 
 class OutgoingAnswer:
@@ -54,9 +56,9 @@ class OutgoingAnswer:
 
     def _headers(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         record = self._record
-        headers = [*given, *_ALWAYS, (b"x-request-id", record.request_id.encode())]
+        headers = [*given, *ALWAYS, (b"x-request-id", record.request_id.encode())]
         names = {name.lower() for name, _ in headers}
-        headers += (pair for pair in _DEFAULTS if pair[0] not in names)
+        headers += (pair for pair in DEFAULTS if pair[0] not in names)
         if record.phases:
             headers.append((b"server-timing", _server_timing(record)))
         if self._body.endless and b"connection" not in names:

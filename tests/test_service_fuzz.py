@@ -1,5 +1,6 @@
 """Nonsense over a real socket: what no client library would send."""
 
+import asyncio
 import json
 import socket
 import sys
@@ -9,6 +10,7 @@ from time import sleep
 from unittest.mock import Mock
 
 import pytest
+import uvicorn
 from fake_models import write_models
 from hypothesis import HealthCheck, given, settings
 from nonsense import (
@@ -28,6 +30,7 @@ from nonsense import (
     requests,
 )
 from raw_http import check, talk
+from uvicorn.server import ServerState
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 
@@ -210,6 +213,36 @@ def test_a_client_learns_that_its_head_took_too_long(service):
     assert json.loads(reply.body)["code"] == "head-timeout"
 
 
+def test_what_comes_after_a_body_is_no_header_and_is_not_kept():
+    async def answer_nothing(*_):
+        await asyncio.sleep(60)
+
+    async def scenario():
+        config = uvicorn.Config(answer_nothing, log_config=None, ws="none")
+        config.load()
+        connection = Connection(config=config, server_state=ServerState(), app_state={})
+        connection.connection_made(Mock(asyncio.Transport, is_closing=lambda: False))
+        connection.data_received(chunked(b"3\r\nabc\r\n0\r\n"))
+        head = list(connection.headers)
+        for _ in range(100):
+            connection.data_received(b"a: b\r\n" * 1000)
+        return head, connection.headers
+
+    head, kept = asyncio.run(scenario())
+
+    assert kept == head == [(b"host", b"x"), (b"transfer-encoding", b"chunked")]
+
+
+def test_a_refusal_before_there_is_a_request_is_as_guarded_as_any_answer(service):
+    for data, status in (b"nonsense\r\n\r\n", 400), (GET + b"A: " + b"a" * 70_000, 431):
+        [reply] = talk(service.port, data).replies
+        check(reply)
+        assert reply.status == status
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in reply.headers["content-security-policy"]
+        assert json.loads(reply.body)["status"] == status
+
+
 OFFER = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk")
 
 
@@ -222,6 +255,14 @@ def test_a_picture_that_comes_with_an_offer_of_http2_is_translated(service):
     assert [reply.status for reply in replies] == [200] * 3
     assert len({reply.body for reply in replies}) == 1
     assert not closed
+
+
+def test_a_thousand_requests_with_offers_are_answered(service):
+    offered = GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+    replies = talk(service.port, offered * 1000, least=1000).replies
+
+    assert [reply.status for reply in replies] == [200] * 1000
 
 
 @pytest.mark.parametrize("upgrade", [b"h2c", b"websocket", b"a, b"])
