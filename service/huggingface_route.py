@@ -17,6 +17,10 @@ from service.interface import PICTURE_BODY, PICTURE_ERRORS, PICTURES, REQUEST_ER
 from service.negotiation import choose_format
 from service.problems import problem_documentation, speaking, validation_detail
 
+# A picture in base64 has none. Many small ones would take 30 times their bytes, and the event loop
+# for seconds.
+_MOST_PARTS = 1000
+
 router = APIRouter(dependencies=[speaking(dialects.plain)])
 
 
@@ -53,6 +57,8 @@ async def _read(request: Request, limits: BodyLimits) -> bytes:
     if media_type_of(request) != "application/json":
         return await read_picture(request, limits)
     body = await read_bytes(request, limits)
+    if sum(body.count(mark) for mark in b"[{,") > _MOST_PARTS:
+        raise BadRequest(f"the JSON has more than the {_MOST_PARTS:,} parts that are allowed")
     try:
         return Inputs.model_validate_json(body).inputs
     except ValidationError as error:
