@@ -98,9 +98,11 @@ class Catalogue:
     def load(cls, folder: Path, engine: Engine, may_be_empty: bool = False) -> "Catalogue":
         """Load all models of a folder, each in its own subfolder, in the order of their names.
 
+        What is broken is logged, and the others are served: a file that was spoilt while a service
+        ran is no reason for its next start to be the end of all.
+
         Raises:
-            ModelError: There is no folder, no model in it (unless it may be empty), or one is
-                damaged.
+            ModelError: There is no folder or, unless it may be empty, no model in it that is whole.
         """
         if not folder.is_dir():
             raise ModelError(f"there is no folder {folder} with models; {_WAY_OUT}")
@@ -109,11 +111,18 @@ class Catalogue:
             raise ModelError(f"there is no model in {folder}; {_WAY_OUT}")
         if not found:
             logger.warning("there is no model in %s yet, so it is waited for; %s", folder, _WAY_OUT)
-        models = (
-            Model(name, signature, load_model(folder / name, engine))
-            for name, signature in found.items()
-        )
-        return cls(models, engine=engine)
+        models: list[Model] = []
+        errors: dict[str, ModelError] = {}
+        for name, signature in found.items():
+            try:
+                models.append(Model(name, signature, load_model(folder / name, engine)))
+            except ModelError as error:
+                errors[name] = error
+        if errors and not (models or may_be_empty):
+            raise next(iter(errors.values()))
+        for name, error in errors.items():
+            logger.error("the model %s in %s is refused: %s", name, folder, error)
+        return cls(models, errors, engine)
 
     @property
     def translations(self) -> list[str]:
@@ -143,12 +152,26 @@ def _signature(folder: Path) -> Signature:
     signature: list[tuple[int, int, int, int]] = []
     for file in _files(folder):
         with suppress(FileNotFoundError):  # it has just gone
-            status = file.stat()
-            signature.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+            signature.append(_facts(file))
     return tuple(signature)
+
+
+def _facts(file: Path) -> tuple[int, int, int, int]:
+    try:
+        status = file.stat()
+    except PermissionError:
+        return 0, 0, 0, 0  # whoever loads it will hear why it cannot be read
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _files(folder: Path) -> list[Path]:
     if folder.name.startswith("."):
         return []
-    return [file for name in (FILE_AB, FILE_BA) if (file := folder / name).is_file()]
+    return [file for name in (FILE_AB, FILE_BA) if _may_be_a_file(file := folder / name)]
+
+
+def _may_be_a_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True

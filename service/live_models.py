@@ -82,8 +82,14 @@ class LiveModels:
             if model is None or model.signature != signature:
                 try:
                     model = self._load_one(name, signature)
-                except ModelError as error:
-                    logger.warning("the model %s in %s is refused: %s", name, self._folder, error)
+                except Exception as error:  # whatever it is: the others are to be taken over
+                    logger.warning(
+                        "the model %s in %s is refused: %s",
+                        name,
+                        self._folder,
+                        str(error) or repr(error),
+                        exc_info=not isinstance(error, ModelError),
+                    )
                     self._note("refused")
                     broken.append(name)
             if model:

@@ -2,6 +2,7 @@ import asyncio
 import shutil
 import time
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from cyclegan.contract import FILE_AB, FILE_BA
+from cyclegan.errors import ModelError
 from service import live_models
 from service.app import create_app
-from service.catalogue import Catalogue
+from service.catalogue import Catalogue, load_model
 from service.engine import Engine
 from service.live_models import LiveModels
 from service.pipeline import read
@@ -132,6 +134,72 @@ def test_a_new_model_that_is_broken_is_not_on_offer(live, folder):
 
     assert after.broken == ("tiles",)
     assert after.translators == before.translators
+
+
+def test_an_error_that_nobody_thought_of_is_the_end_of_one_model_alone(
+    live, folder, monkeypatch, notes, caplog
+):
+    def load(path, engine):
+        if path.name == "huge":
+            raise MemoryError
+        return load_model(path, engine)
+
+    monkeypatch.setattr(live_models, "load_model", load)
+    for name in "huge", "tiles":
+        write_pooling(folder / name / FILE_AB)
+
+    after = settled(live)
+
+    assert after.broken == ("huge",)
+    assert after.find("photo2mosaic").model == "tiles"
+    assert sorted(notes) == ["refused", "taken"]
+    assert "the model huge" in caplog.text
+    assert "MemoryError" in caplog.text
+
+
+def test_a_folder_that_may_not_be_looked_into_is_broken_and_the_others_are_not(
+    live, folder, monkeypatch
+):
+    write_pooling(folder / "closed" / FILE_AB)
+    forbid(monkeypatch, folder / "closed")
+    write_pooling(folder / "tiles" / FILE_AB)
+
+    after = settled(live)
+
+    assert after.broken == ("closed",)
+    assert after.translations == ["summer2winter", "winter2summer", "photo2mosaic"]
+
+
+def forbid(monkeypatch, folder):
+    """As a missing permission does, which root would not miss."""
+    for name in "stat", "read_bytes":
+        original = getattr(Path, name)
+
+        def refused(path, *given, original=original, **named):
+            if path.parent == folder:
+                raise PermissionError(13, "Permission denied")
+            return original(path, *given, **named)
+
+        monkeypatch.setattr(Path, name, refused)
+
+
+def test_a_broken_model_is_no_reason_not_to_start_with_the_others(folder, caplog):
+    write_pooling(folder / "tiles" / FILE_AB).write_bytes(b"nonsense")
+
+    catalogue = Catalogue.load(folder, Engine("cpu", 1))
+
+    assert catalogue.broken == ("tiles",)
+    assert catalogue.translations == ["summer2winter", "winter2summer"]
+    assert "the model tiles" in caplog.text
+    assert "is damaged, or no ONNX model" in caplog.text
+
+
+def test_where_every_model_is_broken_there_is_nothing_to_start_with(tmp_path):
+    write_pooling(tmp_path / "tiles" / FILE_AB).write_bytes(b"nonsense")
+
+    with pytest.raises(ModelError, match="is damaged, or no ONNX model"):
+        Catalogue.load(tmp_path, Engine("cpu", 1))
+    assert Catalogue.load(tmp_path, Engine("cpu", 1), may_be_empty=True).broken == ("tiles",)
 
 
 def test_a_model_that_is_removed_goes(live, folder, notes):
