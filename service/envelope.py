@@ -17,7 +17,7 @@ from service.errors import Draining, InternalError, ProblemError
 from service.incoming import IncomingBody
 from service.metrics import Metrics
 from service.outgoing import OutgoingAnswer
-from service.problems import problem
+from service.problems import problem, problem_headers
 from service.record import RequestRecord
 from service.request_log import log_request
 from service.tracing import trace_id, trace_phases
@@ -81,7 +81,8 @@ class Envelope:
 def _answer_for(error: ProblemError, record: RequestRecord) -> Response:
     detail = str(error)
     record.note_problem(error.code, detail)
-    return problem(record.request_id, error.status, error.code, error.title, detail, error.headers)
+    headers = problem_headers(error)
+    return problem(record.request_id, error.status, error.code, error.title, detail, headers)
 
 
 def _record(scope: Scope) -> RequestRecord:

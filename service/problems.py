@@ -68,6 +68,14 @@ def problem_details(request_id: str, status: int, code: str, title: str, detail:
     )
 
 
+def problem_headers(error: ProblemError) -> dict[str, str]:
+    """Tell what the answer carries besides what every problem does."""
+    headers = dict(error.headers)
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    return headers
+
+
 def speaking(dialect: Dialect) -> params.Depends:
     """Make a dependency that has the errors of its routes say more."""
 
@@ -110,10 +118,8 @@ def _problem_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
     cause = repr(error.__cause__) if error.__cause__ else ""
     record_of(request).note_problem(error.code, str(error), cause)
-    headers = dict(error.headers)
-    if error.retry_after_seconds is not None:
-        headers["Retry-After"] = str(error.retry_after_seconds)
-    return _answer(request, error.status, error.code, error.title, str(error), headers)
+    title, headers = error.title, problem_headers(error)
+    return _answer(request, error.status, error.code, title, str(error), headers)
 
 
 def _http_exception(request: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from service.arenas import keep_few_arenas
 from service.connection import connection
 from service.listening import check_nobody_else_gets_here, take_port, url_of, why_not
 from service.metrics import Metrics
+from service.overdue import alarm_after
 from service.request_log import form_log
 from service.server import Server
 from service.settings import ServiceSettings
@@ -45,6 +46,12 @@ def run(arguments: Sequence[str]) -> int:
         url = url_of(settings.host, listener.getsockname()[1])
         logger.info("serving %s on %s", ", ".join(catalogue.translations) or "nothing yet", url)
         app = create_app(settings, catalogue)
+        overdue = alarm_after(settings.grace_seconds)
+
+        def close() -> None:
+            app.state.service.workshop.admission.close()
+            overdue.start()
+
         server = Server(
             uvicorn.Config(
                 app,
@@ -54,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
                 http=connection(settings.read_timeout_seconds, settings.write_timeout_seconds),
                 ws="none",
             ),
-            lambda: app.state.service.workshop.admission.close(),
+            close,
             settings.grace_seconds,
             settings.drain_seconds,
         )
@@ -63,7 +70,10 @@ def run(arguments: Sequence[str]) -> int:
         metrics = _metrics_served(app.state.metrics, settings.metrics_host, settings.metrics_port)
         collect_only_what_comes()
         with metrics:
-            server.run(sockets=[listener])
+            try:
+                server.run(sockets=[listener])
+            finally:
+                overdue.cancel()
     return 0 if server.started and server.finished else 1
 
 

@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
             config: Of the application.
             close: Makes the application refuse what is new.
             grace_seconds: From the signal to the end, at most; one more if something has to be
-                broken off then.
+                broken off then, and as long as it takes if it cannot be (`service.overdue`).
             drain_seconds: From the signal to the closing of the port, at least.
         """
         super().__init__(config)

@@ -191,6 +191,7 @@ def test_what_takes_longer_than_the_grace_time_is_broken_off(models, gate, caplo
     answers, finished = asyncio.run(scenario())
 
     assert [answer.json()["code"] for answer in answers] == ["draining"] * 3
+    assert {answer.headers["retry-after"] for answer in answers} == {"1"}
     assert not finished
     assert "requests that were not finished in time: 3" in caplog.text
     assert "Traceback" not in caplog.text
@@ -208,6 +209,14 @@ def read_slowly(data, order):
     return read(data, order)
 
 service.app.read = read_slowly
+encode = service.workshop.encode
+
+def encode_slowly(*arguments):
+    if "--isolation" in sys.argv:
+        time.sleep(float(sys.argv[1]))
+    return encode(*arguments)
+
+service.workshop.encode = encode_slowly
 sys.exit(main(["serve", *sys.argv[2:]]))
 """
 
@@ -251,6 +260,24 @@ def test_a_process_that_is_asked_to_end_has_done_all_of_its_work(models, sign):
     assert code == 0
     assert "Traceback" not in log
     assert "stopping" in log
+
+
+def test_what_cannot_be_broken_off_does_not_hold_the_end(models):
+    flags = "--workers", "1", "--grace-seconds", "0.5", "--isolation", "process"
+    with process(models, 60, *flags) as (service, port):
+        httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=20).raise_for_status()
+        children = psutil.Process(service.pid).children(recursive=True)
+        answers = asyncio.run(under_signals(service, port, 2, [signal.SIGTERM]))
+        code = service.wait(10)
+        log = service.stderr.read()
+    _, left = psutil.wait_procs(children, timeout=10)
+
+    assert [answer.json()["code"] for answer in answers] == ["draining"] * 2
+    assert code == 1
+    assert "cannot be broken off" in log
+    assert "Traceback" not in log
+    assert children
+    assert not left
 
 
 def test_a_second_signal_ends_a_process_at_once(models):
