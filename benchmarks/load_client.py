@@ -17,7 +17,7 @@ from benchmarks.load_service import HOST
 Item = TypeVar("Item")
 
 PATIENCE_SECONDS = 60.0
-_IDLE_SECONDS = 2.0  # the service closes what is idle for 5
+_IDLE_SECONDS = 2.0  # far less than what the service keeps
 _MOST_IN_FLIGHT = 1000
 
 

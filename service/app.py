@@ -48,6 +48,7 @@ _ROUTERS = (
     information.router,
     kserve.router,
 )
+_MOST_CORES = 8
 _OPEN_ROUTERS = (health.router, kserve.health_router)
 
 
@@ -109,8 +110,9 @@ async def _following(state: ServiceState, metrics: Metrics) -> AsyncGenerator[No
 def _workshop(settings: ServiceSettings, on_batch: Callable[[int], None]) -> Generator[Workshop]:
     batch_size, delay = _batching(settings)
     # One more than cores: while they run a model, somebody can decode the next picture. And two
-    # batches: while one is in the model, the next is decoded.
-    workers = settings.workers or max(available_cores() + 1, 2 * batch_size)
+    # batches: while one is in the model, the next is decoded. Not as many as a large machine has
+    # cores, since each may take the memory of the largest picture, and a model is the slower part.
+    workers = settings.workers or max(min(available_cores(), _MOST_CORES) + 1, 2 * batch_size)
     # With several keys none may fill the queue alone.
     share = -(-settings.queue // 2) if len(set(settings.api_keys)) > 1 else settings.queue
     rates = Rates(settings.rate_limit) if settings.rate_limit else None

@@ -60,6 +60,8 @@ def run(arguments: Sequence[str]) -> int:
                 server_header=False,
                 http=connection(settings.read_timeout_seconds, settings.write_timeout_seconds),
                 ws="none",
+                timeout_keep_alive=settings.keep_alive_seconds,
+                forwarded_allow_ips=list(settings.trusted_proxies),
             ),
             close,
             settings.grace_seconds,

@@ -1,10 +1,12 @@
 """Settings of the service: flags of `cyclegan serve`, or environment variables `CYCLEGAN_*`."""
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     NonNegativeFloat,
@@ -31,11 +33,16 @@ Isolation = Literal["threads", "process"]
 
 def _separated(given: object) -> object:
     if isinstance(given, str):
-        return [part for part in given.split(",") if part.strip()]
+        return [part.strip() for part in given.split(",") if part.strip()]
     return given
 
 
-_Digest = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]
+def _network(given: str) -> str:
+    return str(ip_network(given))
+
+
+_Digest = Annotated[str, StringConstraints(to_lower=True)]
+_Network = Annotated[str, AfterValidator(_network)]
 
 
 class ServiceSettings(BaseSettings):
@@ -97,8 +104,8 @@ class ServiceSettings(BaseSettings):
     threads: PositiveInt | None = None
     """Threads for the models; as many as this process may use cores if not given."""
     workers: PositiveInt | None = None
-    """Pictures that are worked at, at one time; if not given, one more than cores, and at least
-    two full batches."""
+    """Pictures that are worked at, at one time; if not given, one more than cores, 9 at most, and
+    at least two full batches."""
     queue: NonNegativeInt = 64
     """Pictures that may wait while as many are worked at as can be; 429 for more, and for what
     could not be done within the deadline."""
@@ -108,6 +115,16 @@ class ServiceSettings(BaseSettings):
     """Time in which a request's head must have arrived, and then its body."""
     write_timeout_seconds: PositiveFloat = 60.0
     """Time in which a client must read something of its answer; else the connection is closed."""
+    keep_alive_seconds: PositiveInt = 75
+    """Time for which a connection is kept on which nothing is asked; longer than a proxy in front
+    keeps its own, or it may send a request just as the connection closes."""
+    trusted_proxies: Annotated[tuple[_Network, ...], NoDecode, BeforeValidator(_separated)] = (
+        "127.0.0.1",
+        "::1",
+    )
+    """Addresses or networks, with commas between them, of proxies whose X-Forwarded-For and
+    X-Forwarded-Proto are believed: callers without keys are told from each other by their
+    addresses."""
     watch: bool = True
     """Take over models that appear, change or go while the service runs; --no-watch does not."""
     wait_for_models: bool = False

@@ -1,7 +1,11 @@
 import hmac
+import socket
+import sys
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 
+import httpx2
 import numpy as np
 import pytest
 from fake_models import write_models
@@ -10,6 +14,9 @@ from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not installed
+
+from benchmarks.load_service import serving
 from cyclegan.command_line import parse
 from cyclegan.errors import UsageError
 from service.access import key_id
@@ -241,3 +248,40 @@ def test_callers_who_stay_away_are_forgotten(clock, monkeypatch):
         clock.now += 2
 
     assert len(windows) < 30
+
+
+def translated_for(service, picture, *addresses):
+    """The statuses of a picture each, from clients that a proxy on this machine tells apart."""
+    with httpx2.Client(base_url=f"http://127.0.0.1:{service.port}", timeout=20) as client:
+        return [
+            client.post(URL, content=picture, headers={"x-forwarded-for": address}).status_code
+            for address in addresses
+        ]
+
+
+def test_clients_of_a_proxy_that_is_trusted_are_told_from_each_other(models, picture):
+    with serving(models, ["--rate-limit", "1/hour"]) as service:
+        assert translated_for(service, picture, "10.1.1.1", "10.1.1.2", "10.1.1.1") == [
+            200,
+            200,
+            429,
+        ]
+    with serving(models, ["--rate-limit", "1/hour", "--trusted-proxies", "10.0.0.0/8"]) as service:
+        assert translated_for(service, picture, "10.1.1.1", "10.1.1.2") == [200, 429]
+
+
+def test_an_idle_connection_is_kept_as_long_as_it_should_be(models):
+    with (
+        serving(models, ["--keep-alive-seconds", "1"]) as service,
+        socket.create_connection(("127.0.0.1", service.port), timeout=4) as connection,
+    ):
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.recv(1 << 16)
+        assert connection.recv(1) == b""  # closed, before uvicorn's 5 seconds
+
+
+def test_proxies_are_addresses_or_networks(monkeypatch):
+    monkeypatch.setenv("CYCLEGAN_TRUSTED_PROXIES", "10.0.0.0/8, ::1")
+    assert ServiceSettings().trusted_proxies == ("10.0.0.0/8", "::1/128")
+    with pytest.raises(UsageError, match=r"--trusted-proxies.0 is '10.0.0.300'"):
+        parse(ServiceSettings, ["--trusted-proxies", "10.0.0.300"], "cyclegan serve")
