@@ -26,7 +26,7 @@
 A message is shown to the client, so it names no path.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -86,8 +86,9 @@ class UnknownTranslation(ClientError):
     code = "model-not-found"
     title = "No model offers this translation"
 
-    def __init__(self, name: str, offered: Iterable[str]) -> None:
-        super().__init__(f"nothing is called {name[:80]!r}; on offer: {', '.join(offered)}")
+    def __init__(self, name: str, offered: Sequence[str] = ()) -> None:
+        told = f"; on offer: {', '.join(offered)}" if offered else ""
+        super().__init__(f"nothing is called {name[:80]!r}{told}")
 
 
 class NotAcceptable(ClientError):

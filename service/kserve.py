@@ -112,7 +112,10 @@ async def model_metadata(translation: str, state: State, caller: Caller) -> Mode
 )
 async def model_ready(translation: str, state: State) -> ModelReady:
     """Say that a model is loaded and warm."""
-    state.catalogue.find(translation)
+    try:
+        state.catalogue.find(translation)
+    except UnknownTranslation:
+        raise UnknownTranslation(translation) from None  # who asks has not shown a key
     return ModelReady(name=translation)
 
 

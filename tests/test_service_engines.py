@@ -16,6 +16,9 @@ from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not installed
+
+from benchmarks.load_pictures import draw
 from cyclegan.contract import TrainingFacts
 from cyclegan.errors import UsageError
 from cyclegan.export import describe, to_onnx
@@ -143,6 +146,22 @@ def test_bf16_is_a_few_levels_off(config):
         levels = np.abs(rounded.run(noise(*size)).astype(int) - exact.run(noise(*size)))
         assert 0 < levels.mean() <= 2
         assert levels.max() <= 32
+
+
+@needs_openvino
+@pytest.mark.parametrize("file", sorted((ROOT / "models").glob("*/*.onnx")), ids=str)
+def test_a_bundled_model_gives_the_same_in_both_engines(file):
+    model, picture = file.read_bytes(), np.asarray(draw(256, 256, seed=0))[None]
+    expected = Engine("cpu", 2).load(model).run(picture).astype(int)
+
+    exact = Engine("openvino", 2).load(model).run(picture)
+    assert expected.std() > 10
+    assert np.abs(exact - expected).max() <= 1
+
+    if has_bf16():  # docs/service.md says how far off
+        levels = np.abs(Engine("openvino", 2, "bf16").load(model).run(picture) - expected)
+        assert 0 < levels.mean() <= 0.5
+        assert levels.max() <= 16
 
 
 @pytest.mark.parametrize("config", CONFIGS)
