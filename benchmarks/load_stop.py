@@ -1,10 +1,12 @@
 """Stopping the service, and killing parts of it, while it works."""
 
 import asyncio
+import re
 import signal
 from contextlib import suppress
 from itertools import cycle
 from time import perf_counter
+from urllib.request import urlopen
 
 import psutil
 import uvloop
@@ -17,7 +19,10 @@ from benchmarks.load_speed import PATH, SIDE, Subject
 from benchmarks.load_tally import Tally
 
 _IN_FLIGHT = 64
-_ARRIVED_SECONDS = 0.3
+_METRICS = re.compile(r"http://\S+/metrics")
+_ACCEPTED = re.compile(r"^cyclegan_(?:places_taken|queue_waiting) (\S+)", re.MULTILINE)
+_MOST_SECONDS_TO_ARRIVE = 30.0
+_REFUSING_SECONDS = 0.3
 _CLIENTS = 8
 _KILLS = 10
 _BETWEEN_SECONDS = 0.5
@@ -27,7 +32,7 @@ def stop(subject: Subject, side: int = SIDE) -> list[Finding]:
     """Send SIGTERM while 64 requests wait for their answers."""
     requests = [post(f"{PATH}?format=jpeg", file) for file in jpegs(_IN_FLIGHT, side)]
     tally, late = Tally(), Tally()
-    with serving(subject.models, subject.flags) as service:
+    with serving(subject.models, (*subject.flags, "--metrics-port", "0")) as service:
         begin = perf_counter()
         answered_before = uvloop.run(_stop(service, requests, tally, late))
         exit_code = service.wait()
@@ -49,14 +54,30 @@ async def _stop(service: Service, requests: list[bytes], tally: Tally, late: Tal
     """Return how many were answered before the signal."""
     async with Client(service.port) as client:
         load = asyncio.create_task(in_turn(client, requests, len(requests), tally.note))
-        await asyncio.sleep(_ARRIVED_SECONDS)
+        await _until_all_are_in(service, tally)
         answered = tally.total
         service.terminate()
-        await asyncio.sleep(_ARRIVED_SECONDS)
+        await asyncio.sleep(_REFUSING_SECONDS)
         # Refused by the closed port (broken), or told to go elsewhere (503).
         await in_turn(client, requests[:_CLIENTS], 1, late.note)
         await load
         return answered
+
+
+async def _until_all_are_in(service: Service, tally: Tally) -> None:
+    """Wait until the service has accepted every request; what it has not, it may refuse."""
+    found = _METRICS.search(service.log)
+    assert found, "the service did not say where its metrics are"
+    deadline = perf_counter() + _MOST_SECONDS_TO_ARRIVE
+    while perf_counter() < deadline:
+        metrics = await asyncio.to_thread(_fetched, found[0])
+        if tally.total + sum(map(float, _ACCEPTED.findall(metrics))) >= _IN_FLIGHT:
+            return
+
+
+def _fetched(url: str) -> str:
+    with urlopen(url, timeout=_MOST_SECONDS_TO_ARRIVE) as answer:
+        return answer.read().decode()
 
 
 def kill(subject: Subject) -> list[Finding]:

@@ -66,7 +66,7 @@ def test_what_was_accepted_is_answered_after_sigterm(subject, isolation):
     # Long enough for a machine that does other things, too; as long as clients wait.
     flags = ("--isolation", isolation, "--deadline-seconds", "60", "--grace-seconds", "60")
 
-    [finding] = load_stop.stop(subject._replace(flags=flags), side=384)
+    [finding] = load_stop.stop(subject._replace(flags=flags), side=512)
 
     assert finding.met, finding
     assert set(finding.facts["late"]) <= {0, 503}
