@@ -220,6 +220,31 @@ def test_what_is_measured_is_what_export_would_take(drawn, tmp_path):
         assert not torch.equal(networks[name], checkpoint.weights[name])
 
 
+def test_a_recipe_holds_for_all_runs(drawn, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("seed = 5\nsteps = 1\n[schedule]\nlearning_rate = 1e-3\n")
+
+    run(words(drawn, tmp_path, "wgan", "--seeds", "1", "--recipe", f"{recipe}"))
+
+    [row] = comparison_in(tmp_path).rows
+    assert row.learning_rate == 1e-3
+    assert comparison_in(tmp_path).seeds == [5]
+
+
+@pytest.mark.parametrize("line", ['objective = "wgan"', 'run = "run"'])
+def test_a_recipe_of_one_training_alone_is_refused(tmp_path, line):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(line)
+
+    with pytest.raises(UsageError, match="is for one training, also in a recipe; give"):
+        run(["--objectives", "all", "--out", "x", "--recipe", f"{recipe}"])
+
+
+def test_a_recipe_that_is_not_there_is_named():
+    with pytest.raises(UsageError, match=r"--recipe nowhere\.toml cannot be read"):
+        run(["--objectives", "all", "--out", "x", "--recipe", "nowhere.toml"])
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -231,7 +256,7 @@ def test_what_is_measured_is_what_export_would_take(drawn, tmp_path):
         ("--out x", "--objectives is missing"),
         ("--objectives all", "--out is missing"),
         ("--objectives all --out x --seeds 0", "--seeds is '0'"),
-        ("--objectives all --out x --run y", "--run is for one training; give --objectives, and"),
+        ("--objectives all --out x --run y", "--run is for one training, also in a recipe; give"),
         ("--objectives all --out x --objective lsgan", "--objective is for one training"),
         ("--objectives all --out x --crop 18", "crop is 18 pixels"),
         ("--objectives all --out x --stabilisers.flip 0.1", "objective is wgan, whose"),

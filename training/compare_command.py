@@ -22,6 +22,7 @@ from training.counterparts import Counterparts, find_counterparts
 from training.folders import find_folders
 from training.pictures import picture_files
 from training.presets import with_preset
+from training.recipe import with_recipe
 from training.samples import png
 from training.settings import TrainSettings
 from training.trial import Outcome, Trial, trained
@@ -84,13 +85,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _read(arguments: Sequence[str]) -> tuple[CompareSettings, list[str]]:
-    """Divide the words into those of this verb, read, and those for every training."""
+    """Divide the words, and those of a recipe, into this verb's, read, and every training's."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--objectives", nargs="+", default=[])
     for flag in ("--out", "--seeds", "--seed"):
         parser.add_argument(flag)
     try:
-        own, words = parser.parse_known_args(list(arguments))
+        own, words = parser.parse_known_args(with_recipe(arguments))
     except argparse.ArgumentError as error:
         raise UsageError(f"{_COMMAND}: {error}; see {_COMMAND} --help") from None
     if {"-h", "--help"} & set(words):
@@ -98,7 +99,8 @@ def _read(arguments: Sequence[str]) -> tuple[CompareSettings, list[str]]:
     for word in words:
         if word.partition("=")[0] in ("--run", "--objective"):
             raise UsageError(
-                f"{_COMMAND}: {word} is for one training; give --objectives, and --out for all runs"
+                f"{_COMMAND}: {word} is for one training, also in a recipe; give --objectives, and "
+                "--out for all runs"
             )
     given = [f"--objectives={name}" for name in own.objectives]
     given += [f"--{name}={value}" for name, value in vars(own).items() if isinstance(value, str)]
