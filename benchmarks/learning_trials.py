@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks.naive_step import NaiveTraining
 from cyclegan.atomic_file import write_atomically
 from cyclegan.checkpoint import LATEST, Checkpoint
+from cyclegan.errors import UsageError
 from cyclegan.generator import Generator
 from cyclegan.networks import Networks
 from cyclegan.pixels import to_signed
@@ -38,6 +39,7 @@ class Trial(BaseModel):
     seed: int
     to_b: CounterpartErrors
     to_a: CounterpartErrors
+    settings: TrainSettings
 
 
 def trial(way: Way, settings: TrainSettings, sets: PictureSets) -> Trial:
@@ -47,20 +49,34 @@ def trial(way: Way, settings: TrainSettings, sets: PictureSets) -> Trial:
         way: How steps are taken.
         settings: Of the run, with its folder and seed.
         sets: Pictures to measure on.
+
+    Raises:
+        UsageError: What is there was done with other settings.
     """
     file = settings.run / "trial.json"
-    if file.exists():
-        return Trial.model_validate_json(file.read_bytes())
+    former = _former(file)
+    if former is not None:
+        if former.settings != settings:
+            raise UsageError(f"{file} is of other settings than these; give another --out")
+        return former
     networks = _naively(settings) if way == "naive" else _by_ours(settings)
     done = Trial(
         way=way,
         seed=settings.seed,
         to_b=_errors(networks.gen_ab, sets.a, sets.b),
         to_a=_errors(networks.gen_ba, sets.b, sets.a),
+        settings=settings,
     )
     settings.run.mkdir(parents=True, exist_ok=True)
     write_atomically(file, done.model_dump_json(indent=2).encode())
     return done
+
+
+def _former(file: Path) -> Trial | None:
+    try:
+        return Trial.model_validate_json(file.read_bytes())
+    except (FileNotFoundError, ValidationError):  # or of another version
+        return None
 
 
 def _by_ours(settings: TrainSettings) -> Networks:

@@ -284,6 +284,18 @@ def test_what_was_learned_is_not_learned_again(tmp_path, drawn, monkeypatch):
     assert learning.main(words.split()) == 0
 
 
+def test_numbers_of_other_settings_are_not_taken_for_those_asked_for(tmp_path, drawn, capsys):
+    words = (
+        f"--data {drawn} --out {tmp_path / 'runs'} --ways naive --preset tiny --size 32 --seeds 1 "
+        "--device cpu --steps"
+    )
+    assert learning.main([*words.split(), "2"]) == 0
+
+    assert learning.main([*words.split(), "4"]) == 2
+
+    assert "is of other settings than these; give another --out" in capsys.readouterr().err
+
+
 def test_a_recipe_and_its_way_go_together(tmp_path, drawn, capsys):
     assert learning.main(f"--data {drawn} --out {tmp_path} --ways naive recipe".split()) == 2
 
