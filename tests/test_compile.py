@@ -33,6 +33,19 @@ def test_a_compiler_that_fails_is_said_and_training_goes_on(
     assert "torch.compile fails (no C++ compiler found); training goes on without it" in said
 
 
+def test_a_compiler_that_fails_without_a_word_is_named_by_its_error(
+    tiny_settings, monkeypatch, caplog
+):
+    def broken(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(compile_choice, "_trial", broken)
+
+    assert settled_compilation(change(tiny_settings, compile="on"), CPU, ALONE).compile == "off"
+
+    assert "torch.compile fails (AssertionError); training goes on" in caplog.text
+
+
 @pytest.mark.parametrize(("compiled", "chosen"), [(1.0, "on"), (3.0, "off")])
 def test_auto_takes_what_was_measured_to_be_faster_and_says_so(
     tiny_settings, monkeypatch, caplog, compiled, chosen

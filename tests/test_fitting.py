@@ -43,6 +43,20 @@ def test_a_single_picture_that_does_not_fit_is_said(tiny_settings, monkeypatch):
         train(tiny_settings)
 
 
+@pytest.mark.parametrize(
+    ("pictures", "message"),
+    [(2, "--accumulate 2 fits"), (1, "nor do two: give --recompute-activations")],
+)
+def test_a_term_that_compares_pictures_is_tried_with_two(
+    tiny_settings, monkeypatch, pictures, message
+):
+    hold_at_most(monkeypatch, pictures)
+    pulling = tiny_settings.judging.model_copy(update={"pull": 0.1})
+
+    with pytest.raises(UsageError, match=message):
+        train(change(tiny_settings, batch=4, judging=pulling))
+
+
 def test_the_machines_memory_counts_too():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)

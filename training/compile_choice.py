@@ -41,7 +41,7 @@ def _is_worth_it(settings: TrainSettings, device: torch.device) -> bool:
         step = _trial(settings.model_copy(update={"compile": "on"}), device)
         step()
     except Exception as error:  # whatever compilers throw
-        reason = str(error).strip().splitlines()[0]
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         logger.warning("torch.compile fails (%s); training goes on without it", reason)
         return False
     logger.info("compiled in %.0f s", perf_counter() - begin)

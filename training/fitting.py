@@ -22,11 +22,14 @@ def too_large(settings: TrainSettings, device: torch.device, ranks: int) -> Usag
         f"a step with {share // settings.accumulate} pictures of {settings.crop} pixels of each "
         f"domain at once does not fit into the memory of {device}; "
     )
-    for parts in range(settings.accumulate + 1, share + 1):
+    # The pulling-away term compares the images of a part.
+    least = 2 if settings.judging.pull else 1
+    for parts in range(settings.accumulate + 1, share // least + 1):
         if share % parts == 0 and _fits(settings, share // parts, device):
             return UsageError(f"{message}--accumulate {parts} fits, for the same result")
     return UsageError(
-        f"{message}nor does a single one: give --recompute-activations or a smaller --crop"
+        f"{message}nor {'do two' if least == 2 else 'does a single one'}: give "
+        "--recompute-activations or a smaller --crop"
     )
 
 
