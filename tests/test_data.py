@@ -37,6 +37,23 @@ def test_a_step_always_gives_the_same_crops(tmp_path):
             assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize(
+    ("terminal", "label", "shown"),
+    [("1", "reading", True), ("1", None, False), ("0", "reading", False)],
+)
+def test_the_bar_is_drawn_on_a_terminal_alone_and_where_it_has_a_label(
+    tmp_path, monkeypatch, capsys, terminal, label, shown
+):
+    monkeypatch.setenv("TTY_COMPATIBLE", terminal)
+    files = picture_files(draw_pictures(tmp_path / "a", 2))
+
+    decoded(files, 12, memory_bytes=2**20, folder=tmp_path, label=label)
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert ("reading" in err) == bool(err) == shown
+
+
 def test_seeds_and_steps_give_different_crops(tmp_path):
     domain = read(draw_pictures(tmp_path / "a", 4), 16)
 

@@ -163,6 +163,14 @@ def test_a_run_leaves_settings_losses_samples_and_curves(tiny_settings):
     assert list((run / "tensorboard").glob("events*"))
 
 
+def test_what_is_read_is_said_before(tiny_settings, caplog):
+    caplog.set_level("INFO")
+
+    train(change(tiny_settings, steps=1))
+
+    assert "reading 3 pictures of summer, 2 pictures of winter" in caplog.text
+
+
 def test_bfloat16_trains_too(tiny_settings):
     state = train(change(tiny_settings, precision="bf16"))
 

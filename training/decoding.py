@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 
 import numpy as np
 from jaxtyping import UInt8
+from rich.console import Console
 from rich.progress import track
 
 from cyclegan.cores import available_cores
@@ -21,9 +22,9 @@ Pictures = UInt8[np.ndarray, "_ side side 3"]
 
 
 def decoded(
-    files: Sequence[Path], side: int, *, memory_bytes: int, folder: Path, label: str
+    files: Sequence[Path], side: int, *, memory_bytes: int, folder: Path, label: str | None
 ) -> Pictures:
-    """Decode pictures, with a bar of progress, so that a bad file is met before training.
+    """Decode pictures, with a bar on a terminal, so that a bad file is met before training.
 
     Args:
         files: Of one domain.
@@ -31,7 +32,7 @@ def decoded(
         memory_bytes: Beyond it the result is mapped from a file; a batch then costs what the disk
             takes for what the system has not kept in memory.
         folder: Where that file lies; it has no name and vanishes with the process.
-        label: Beside the bar.
+        label: Beside the bar; without one there is none.
 
     Raises:
         DataError: A file cannot be read.
@@ -40,9 +41,18 @@ def decoded(
     shape = len(files), side, side, 3
     fits = math.prod(shape) <= memory_bytes
     pictures = np.empty(shape, np.uint8) if fits else _in_a_file(shape, folder)
+    console = Console(stderr=True)
+    bar = partial(
+        track,
+        description=label or "",
+        total=len(files),
+        console=console,
+        transient=True,
+        disable=label is None or not console.is_terminal,
+    )
     with ThreadPool(available_cores()) as pool:
         read = pool.imap(partial(read_resized, side=side), files)
-        for place, picture in enumerate(track(read, label, len(files), transient=True)):
+        for place, picture in enumerate(bar(read)):
             pictures[place] = picture
     return pictures
 

@@ -1,5 +1,6 @@
 """What a run is made of: its pictures, what is measured on, and who teaches."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,6 +19,8 @@ from training.ranks import Ranks
 from training.samples import Samples, evenly
 from training.settings import PATHS, TrainSettings
 from training.validation import Validation
+
+logger = logging.getLogger(__name__)
 
 SAMPLE_ROWS = 4
 
@@ -81,13 +84,16 @@ def crops_of(files: Files, settings: TrainSettings, ranks: Ranks) -> UnpairedCro
         UsageError: There is no room for them.
     """
     budget = settings.cache_mib * 2**20
+    if ranks.is_first:
+        of_names = zip(map(len, files), settings.names, strict=True)
+        logger.info("reading %s", ", ".join(f"{n} pictures of {name}" for n, name in of_names))
     a, b = (
         decoded(
             of_domain,
             settings.load_size,
             memory_bytes=budget * len(of_domain) // sum(map(len, files)),
             folder=settings.run,
-            label=f"reading {name}",
+            label=f"reading {name}" if ranks.is_first else None,
         )
         for of_domain, name in zip(files, settings.names, strict=True)
     )
