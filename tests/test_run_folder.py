@@ -1,9 +1,11 @@
+import errno
 import json
 import os
 import subprocess
 import sys
 
 import pytest
+from conftest import change
 
 from cyclegan.errors import UsageError
 from training.loop import train
@@ -33,6 +35,17 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert (tiny_settings.run / ".lock").read_text()
 
     assert train(tiny_settings).step == 12
+
+
+def test_a_file_system_without_locks_is_said_and_trained_on(tiny_settings, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+
+    assert train(change(tiny_settings, steps=1)).step == 1
+
+    assert "cannot be locked (No locks available); see to it that no other process" in caplog.text
 
 
 def test_parts_and_recomputation_may_change_from_one_part_of_a_run_to_the_next(tiny_settings):

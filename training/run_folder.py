@@ -1,9 +1,11 @@
 """A run's folder: whose it is while it is trained, and whether a run there may go on."""
 
 import fcntl
+import logging
 import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +15,8 @@ from cyclegan.checkpoint import LATEST, Checkpoint
 from cyclegan.errors import UsageError
 from training.saves import HEALTHY
 from training.settings import PATHS, TrainSettings
+
+logger = logging.getLogger(__name__)
 
 _LOCK = ".lock"
 
@@ -37,21 +41,33 @@ def locked_folder(settings: TrainSettings) -> Generator[None]:
     except OSError as error:
         raise UsageError(_unwritable(settings, error)) from None
     with lock:  # which ends the lock too, as does the end of the process in whatever way
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise UsageError(
-                f"{settings.run} is being trained by process {lock.read() or 'unknown'}; "
-                "wait until it ends, or give another --run"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        _take(lock, settings)
         try:
             yield
         finally:
             _forget_if_not_begun(settings.run)
+
+
+def _take(lock: TextIOWrapper, settings: TrainSettings) -> None:
+    """Lock the folder, and say in the lock whose it is."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        raise UsageError(
+            f"{settings.run} is being trained by process {lock.read() or 'unknown'}; "
+            "wait until it ends, or give another --run"
+        ) from None
+    except OSError as error:  # as on some network file systems
+        logger.warning(
+            "%s lies where files cannot be locked (%s); see to it that no other process trains "
+            "there", settings.run, error.strerror,
+        )  # fmt: skip
+    try:
+        os.ftruncate(lock.fileno(), 0)
+        os.write(lock.fileno(), str(os.getpid()).encode())  # not kept back to fail at the end
+    except OSError as error:
+        raise UsageError(_unwritable(settings, error)) from None
 
 
 def _forget_if_not_begun(run: Path) -> None:
