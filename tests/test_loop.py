@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from training.folders import find_folders
 from training.loop import train
 from training.samples import Samples
 from training.sources import samples_of
+from training.validation_settings import ValidationSettings
 
 
 def weights_of(run):
@@ -191,9 +193,14 @@ def test_the_checkpoint_names_the_domains_and_no_path(tiny_settings):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"crop": 20}, "was begun with crop = 16, now it is 20"),
-        ({"seed": 5}, "was begun with seed = 0, now it is 5"),
-        ({"names": ("x", "y")}, "was begun with names"),
+        ({"crop": 20}, "was begun with other settings: --crop was 16, now 20; repeat"),
+        ({"seed": 5}, "--seed was 0, now 5"),
+        ({"names": ("x", "y")}, "--names was summer,winter, now x,y"),
+        ({"validation": ValidationSettings(pictures=9)}, "--validation.pictures was 50, now 9"),
+        (
+            {"crop": 20, "flip": False, "seed": 5, "batch": 2, "history": 5},
+            "--crop was 16, now 20, --flip was True, now False, --batch was 1, now 2, and 2 more;",
+        ),
     ],
 )
 def test_a_run_is_not_continued_with_other_settings(tiny_settings, changes, message):
@@ -209,7 +216,9 @@ def test_another_architecture_in_the_folder_is_refused(tiny_settings):
         update={"generator": tiny_settings.networks.generator.model_copy(update={"width": 8})}
     )
 
-    with pytest.raises(UsageError, match="was begun with networks"):
+    with pytest.raises(
+        UsageError, match=r"settings: --networks\.generator\.width was 4, now 8; rep"
+    ):
         train(change(tiny_settings, networks=wider))
 
 
@@ -232,8 +241,63 @@ def test_a_run_of_an_earlier_version_does_not_become_another(tiny_settings):
     generator = tiny_settings.networks.generator.model_copy(update={"output": "detail"})
     other = tiny_settings.networks.model_copy(update={"generator": generator})
 
-    with pytest.raises(UsageError, match="was begun with networks"):
+    with pytest.raises(UsageError, match=r"--networks\.generator\.output was image, now detail"):
         train(change(tiny_settings, networks=other))
+
+
+def test_what_changes_no_result_may_change_from_one_part_of_a_run_to_the_next(tiny_settings):
+    train(change(tiny_settings, steps=1))
+
+    validation = ValidationSettings(best_by="edges")
+    assert train(change(tiny_settings, cuda_graphs=False, validation=validation, steps=2)).step == 2
+
+
+def test_a_run_is_not_continued_with_more_or_fewer_pictures(tiny_settings):
+    train(change(tiny_settings, steps=2))
+    (tiny_settings.data / "a" / "2.png").unlink()
+
+    with pytest.raises(UsageError, match="was begun with 3 pictures of summer, now there are 2; "):
+        train(tiny_settings)
+
+
+def test_other_pictures_under_the_names_of_the_former_are_warned_of(tiny_settings, caplog):
+    train(change(tiny_settings, steps=2))
+    shutil.rmtree(tiny_settings.data / "b")
+    draw_pictures(tiny_settings.data / "b", 2, side=30)
+
+    assert train(change(tiny_settings, steps=3)).step == 3
+
+    assert "pictures of winter have other names or sizes" in caplog.text
+    assert "pictures of summer" not in caplog.text
+
+
+def test_moved_pictures_are_the_same(tiny_settings, caplog):
+    train(change(tiny_settings, steps=2))
+    moved = tiny_settings.data.rename(tiny_settings.data.with_name("moved"))
+
+    assert train(change(tiny_settings, data=moved, steps=3)).step == 3
+
+    assert "other names or sizes" not in caplog.text
+
+
+def test_a_run_of_an_earlier_version_learns_its_pictures_when_it_goes_on(tiny_settings):
+    train(change(tiny_settings, steps=1))
+    (tiny_settings.run / "pictures.json").unlink()
+    train(change(tiny_settings, steps=2))
+    draw_pictures(tiny_settings.data / "a" / "more", 1)
+
+    with pytest.raises(UsageError, match="3 pictures of summer, now there are 4; "):
+        train(tiny_settings)
+
+
+def test_a_run_begun_anew_in_the_folder_of_another_may_have_other_pictures(tiny_settings):
+    train(change(tiny_settings, steps=1))
+    (tiny_settings.run / "latest.pt").unlink()
+    draw_pictures(tiny_settings.data / "a" / "more", 1)
+
+    train(change(tiny_settings, steps=1))
+
+    assert train(change(tiny_settings, steps=2)).step == 2
 
 
 def test_a_damaged_checkpoint_is_not_written_over(tiny_settings):

@@ -9,6 +9,7 @@ from cyclegan.errors import UsageError
 from cyclegan.objectives import Images
 from cyclegan.pixels import to_signed
 from training.compile_choice import settled_compilation
+from training.continuation import check_same_pictures, note_pictures
 from training.device import choose_device, prepare_device, seed_step, sent
 from training.distillation import DistillLosses, Teacher, distill_step
 from training.doctor import Doctor
@@ -38,8 +39,8 @@ def train(settings: TrainSettings) -> TrainState:
 
     Raises:
         DataError: A folder or picture cannot be trained on.
-        UsageError: The run was begun with other settings, another process trains it, a device is
-            missing, ranks differ, or the run cannot be written to.
+        UsageError: The run was begun with other settings or numbers of pictures, another process
+            trains it, a device is missing, ranks differ, or the run cannot be written to.
         CheckpointError: The run's checkpoint cannot be read or written.
         TrainingFailed: The run has failed, and was told not to go on or has nothing to save; or
             another rank has ended.
@@ -63,6 +64,8 @@ def _train(
 ) -> TrainState:
     former = former_checkpoint(settings)  # before pictures are read, which may take minutes
     ranks.check_alike(facts_of(settings, files, former.facts.steps if former else 0))
+    if former:
+        check_same_pictures(settings, files)
     material = Material.of(folders, files, settings, device, ranks)
     settings = settled_compilation(settings, device, ranks)
     if former is None:
@@ -78,6 +81,8 @@ def _train(
     if ranks.is_first:
         say_what_begins(state, whole, material.crops, device, settings)
     try:
+        if ranks.is_first:
+            note_pictures(settings, files)
         state = _train_until(last, state, material, settings)
     except OSError as error:
         raise UsageError(

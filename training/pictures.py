@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,12 @@ def read_picture(file: Path) -> UInt8[np.ndarray, "h w 3"]:
     except _DECODE_ERRORS as error:
         reason = _one_line(error)
         raise DataError(f"{file} cannot be read ({reason}); delete or replace it") from error
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """Tell pictures from others by their names and sizes, without reading them."""
+    listed = "\n".join(f"{file.name} {file.stat().st_size}" for file in files)
+    return sha256(listed.encode()).hexdigest()[:8]
 
 
 def picture_format(file: Path) -> str:

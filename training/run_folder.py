@@ -1,31 +1,23 @@
-"""A run's folder: whose it is while it is trained, and whether a run there may go on."""
+"""A run's folder: whose it is while it is trained, what a run begins there and continues."""
 
 import fcntl
 import logging
 import os
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-
-from pydantic import BaseModel, ValidationError
 
 from cyclegan.atomic_file import write_atomically
 from cyclegan.checkpoint import LATEST, Checkpoint
 from cyclegan.errors import UsageError
+from training.continuation import PICTURES, check_same_settings
 from training.saves import HEALTHY
-from training.settings import PATHS, TrainSettings
+from training.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
 
 _LOCK = ".lock"
-
-# A run may go on with another value of these: moved pictures, another rhythm or device.
-_FREE = PATHS - {"start_from"} | {
-    "steps", "device",
-    "checkpoint_every", "sample_every", "log_every", "cache_mib", "doctor", "on_failure",
-    "accumulate", "recompute_activations", "compile",
-}  # fmt: skip
 
 
 @contextmanager
@@ -88,7 +80,7 @@ def former_checkpoint(settings: TrainSettings) -> Checkpoint | None:
     if not latest.exists():
         return None
     checkpoint = Checkpoint.load(latest)
-    _check_same(checkpoint.facts.settings, settings)
+    check_same_settings(checkpoint.facts.settings, settings)
     return checkpoint
 
 
@@ -99,7 +91,8 @@ def begin(settings: TrainSettings) -> None:
         UsageError: The folder cannot be written to.
     """
     try:
-        (settings.run / HEALTHY).unlink(missing_ok=True)  # of a run whose latest was deleted
+        for name in (HEALTHY, PICTURES):  # of a run whose latest was deleted
+            (settings.run / name).unlink(missing_ok=True)
         text = settings.model_dump_json(indent=2) + "\n"
         write_atomically(settings.run / "settings.json", text.encode())
     except OSError as error:
@@ -108,32 +101,3 @@ def begin(settings: TrainSettings) -> None:
 
 def _unwritable(settings: TrainSettings, error: OSError) -> str:
     return f"{settings.run} cannot be written to ({error.strerror}); give another --run"
-
-
-def _check_same(former: dict[str, object], settings: TrainSettings) -> None:
-    """Refuse to go on with settings that would make it another run."""
-    now, former = settings.model_dump(mode="json"), _completed(former, settings)
-    # What a training of an earlier version did not know yet; a distillation knows more.
-    known = [key for key in now if key in former or key not in TrainSettings.model_fields]
-    changed = [
-        key
-        for key in {**former, **dict.fromkeys(known)}
-        if key not in _FREE and former.get(key) != now.get(key)
-    ]
-    if changed:
-        key = changed[0]
-        raise UsageError(
-            f"{settings.run} was begun with {key} = {former.get(key)}, now it is {now.get(key)}; "
-            "repeat the former command to continue, or give another --run to begin anew"
-        )
-
-
-def _completed(former: dict[str, object], settings: TrainSettings) -> dict[str, object]:
-    """Add to the groups of settings what an earlier version did not know yet: its default."""
-    groups = {key: group for key, group in settings if isinstance(group, BaseModel)}
-    completed = dict(former)
-    for key in groups.keys() & former.keys():
-        with suppress(ValidationError):  # of a setting that is no more, which is then named
-            whole = type(groups[key]).model_validate(former[key])
-            completed[key] = whole.model_dump(mode="json")
-    return completed

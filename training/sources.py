@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -14,7 +13,7 @@ from training.decoding import decoded
 from training.distillation import Teacher
 from training.folders import DataFolders
 from training.imitation_settings import DistillSettings
-from training.pictures import picture_files
+from training.pictures import fingerprint, picture_files
 from training.ranks import Ranks
 from training.samples import Samples, evenly
 from training.settings import PATHS, TrainSettings
@@ -70,9 +69,7 @@ def facts_of(settings: TrainSettings, files: Files, step: int) -> dict[str, obje
     facts: dict[str, object] = settings.model_dump(mode="json", exclude=own)
     facts["step"] = step
     for name, pictures in zip(settings.names, files, strict=True):
-        listed = "\n".join(f"{file.name} {file.stat().st_size}" for file in pictures)
-        digest = sha256(listed.encode()).hexdigest()
-        facts[f"pictures of {name}"] = f"{len(pictures)} ({digest[:8]})"
+        facts[f"pictures of {name}"] = f"{len(pictures)} ({fingerprint(pictures)})"
     return facts
 
 
