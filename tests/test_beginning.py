@@ -1,5 +1,7 @@
 """What a new run begins with."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -93,6 +95,25 @@ def test_other_domains_are_another_matter(former):
 def test_a_folder_of_something_else_is_said(former, tmp_path):
     with pytest.raises(UsageError, match=r"holds neither latest\.pt nor a2b\.onnx; expected"):
         begun(former, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"start_from": Path("nothing")}, CheckpointError),
+        ({"names": ("winter", "summer")}, UsageError),
+    ],
+)
+def test_it_is_said_before_pictures_are_read_and_nothing_is_left(
+    former, tmp_path, monkeypatch, changes, error
+):
+    monkeypatch.setattr("training.sources.decoded", pytest.fail)
+    new = {"start_from": former.run, "run": tmp_path / "new"}
+
+    with pytest.raises(error):
+        train(former.model_copy(update=new | changes))
+
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_file_that_is_not_there_is_said(former, tmp_path):

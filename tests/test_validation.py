@@ -192,8 +192,9 @@ def test_of_equal_states_the_first_is_the_best():
     assert best_of([(1, score), (2, score)], "edges") == (1, score)
 
 
-def test_without_held_out_pictures_it_is_refused_before_training(settings):
+def test_without_held_out_pictures_it_is_refused_before_training(settings, monkeypatch):
     shutil.rmtree(settings.data / "testB")
+    monkeypatch.setattr("training.sources.decoded", pytest.fail)
 
     with pytest.raises(DataError, match="no testA and testB to measure on; move some pictures"):
         train(settings)

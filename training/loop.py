@@ -8,6 +8,7 @@ import torch
 from cyclegan.errors import UsageError
 from cyclegan.objectives import Images
 from cyclegan.pixels import to_signed
+from training.beginning import first_networks
 from training.compile_choice import settled_compilation
 from training.continuation import check_same_pictures, note_pictures
 from training.device import choose_device, prepare_device, seed_step, sent
@@ -62,18 +63,21 @@ def _train(
     device: torch.device,
     ranks: Ranks,
 ) -> TrainState:
-    former = former_checkpoint(settings)  # before pictures are read, which may take minutes
+    former = former_checkpoint(settings)
     ranks.check_alike(facts_of(settings, files, former.facts.steps if former else 0))
+    # What is soon known comes before pictures are read, which may take minutes.
     if former:
         check_same_pictures(settings, files)
+    elif settings.start_from:
+        first_networks(settings)
     material = Material.of(folders, files, settings, device, ranks)
     settings = settled_compilation(settings, device, ranks)
     if former is None:
-        if ranks.is_first:
-            begin(settings)
         state = TrainState.start(settings, device, ranks)
         if material.teacher:
             material.teacher.lend_judges(state.networks)
+        if ranks.is_first:
+            begin(settings)
     else:
         state = TrainState.restore(former, settings, device, ranks)
     whole = settings.schedule.steps(material.crops.steps_per_epoch)

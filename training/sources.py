@@ -57,9 +57,9 @@ class Material:
         measured = ranks.is_first and settings.validation.every
         return cls(
             teacher=Teacher.of(settings, device) if isinstance(settings, DistillSettings) else None,
-            crops=crops_of(files, settings, ranks),
-            samples=samples_of(folders, settings),
             validation=Validation(folders, settings) if measured else None,
+            samples=samples_of(folders, settings),
+            crops=crops_of(files, settings, ranks),  # last, since it takes longest
         )
 
 
