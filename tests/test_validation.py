@@ -9,14 +9,14 @@ from conftest import draw_pictures
 from torch import nn
 
 from cyclegan.checkpoint import Checkpoint
-from cyclegan.errors import DataError, UsageError
+from cyclegan.errors import CheckpointError, DataError, UsageError
 from cyclegan.networks import Networks
 from cyclegan.pixels import to_bytes
 from evaluation import sliced_wasserstein
 from training.folders import find_folders
 from training.loop import train
 from training.train_command import read_settings
-from training.validation import Score, Validation, best_of, read_scores
+from training.validation import Score, Validation, read_scores
 from training.validation_settings import ValidationSettings
 
 
@@ -177,19 +177,50 @@ def test_the_excess_of_domains_that_are_alike_stays_within_bounds(settings):
     ("measure", "best"), [("excess", 2), ("edges", 1), ("cycle", 3)], ids=lambda x: str(x)
 )
 def test_the_best_is_known_by_the_chosen_measure(measure, best):
-    scores = [(1, Score(0.5, 0.9, 0.2)), (2, Score(0.1, 0.6, 0.2)), (3, Score(0.5, 0.6, 0.1))]
+    scores = {1: Score(0.5, 0.9, 0.2), 2: Score(0.1, 0.6, 0.2), 3: Score(0.5, 0.6, 0.1)}
 
-    found = best_of(scores, measure)
+    mine = scores.pop(best)
 
-    assert found is not None
-    assert found[0] == best
-    assert best_of([], measure) is None
+    assert all(mine.is_better(other, measure) for other in scores.values())
+    assert not any(other.is_better(mine, measure) for other in scores.values())
 
 
 def test_of_equal_states_the_first_is_the_best():
     score = Score(0.5, 0.5, 0.5)
 
-    assert best_of([(1, score), (2, score)], "edges") == (1, score)
+    assert not score.is_better(score, "edges")
+
+
+def test_a_best_state_that_was_taken_back_counts_no_more(settings, monkeypatch, caplog):
+    scored(monkeypatch, 0.2, 0.1, 0.3, 0.4)
+    caplog.set_level("INFO")
+    train(settings.model_copy(update={"steps": 4}))
+    latest = (settings.run / "latest.pt").read_bytes()
+    train(settings.model_copy(update={"steps": 8}))
+    (settings.run / "latest.pt").write_bytes(latest)
+
+    train(settings)
+
+    # Of step 4 there is no state any more.
+    assert "best measured, step 8: excess 0.30" in caplog.text
+    assert step_of(settings.run / "best.pt") == 8
+
+
+def test_a_state_that_could_not_be_kept_has_no_score(settings, monkeypatch):
+    scored(monkeypatch, 0.2)
+    save = Checkpoint.save
+
+    def full(checkpoint, path):
+        if path.name == "best.pt":
+            raise CheckpointError("no room")
+        save(checkpoint, path)
+
+    monkeypatch.setattr(Checkpoint, "save", full)
+
+    with pytest.raises(CheckpointError, match="no room"):
+        train(settings)
+
+    assert read_scores(settings.run) == []
 
 
 def test_without_held_out_pictures_it_is_refused_before_training(settings, monkeypatch):

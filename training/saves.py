@@ -4,17 +4,20 @@
 have begun, `healthy.pt` is the last from before.
 """
 
+from pathlib import Path
+
 import torch
 from torch.nn.utils import get_total_norm
 
 from cyclegan.atomic_file import write_atomically
 from cyclegan.checkpoint import LATEST, Checkpoint
-from cyclegan.errors import TrainingFailed
+from cyclegan.errors import CheckpointError, TrainingFailed
 from cyclegan.networks import Networks
 from training.chart import Chart
 from training.finding import Finding
 from training.settings import TrainSettings
 from training.state import TrainState
+from training.validation import Score, read_scores
 
 HEALTHY = "healthy.pt"
 BEST = "best.pt"
@@ -115,6 +118,18 @@ def last_healthy(settings: TrainSettings) -> Checkpoint | None:
             if _chart_of(checkpoint).well:
                 return checkpoint
     return None
+
+
+def kept_best(run: Path) -> tuple[int, Score] | None:
+    """Tell of which step the best checkpoint is, and its score.
+
+    None if there is none or its score is not known, as after going back to before it.
+    """
+    try:
+        step = Checkpoint.load(run / BEST).facts.steps
+    except CheckpointError:
+        return None
+    return next((scored for scored in reversed(read_scores(run)) if scored[0] == step), None)
 
 
 def _chart_of(checkpoint: Checkpoint) -> Chart:

@@ -6,10 +6,10 @@ import torch
 
 from training.data import UnpairedCrops
 from training.device import settled_precision
-from training.saves import BEST
+from training.saves import BEST, kept_best
 from training.settings import TrainSettings
 from training.state import TrainState
-from training.validation import best_of, read_scores
+from training.validation import read_scores
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ def say_how_it_ended(step: int, whole: int, settings: TrainSettings) -> None:
 
 
 def _say_how_good_it_is(settings: TrainSettings) -> None:
-    scores = read_scores(settings.run)
-    if best := best_of(scores, settings.validation.best_by):
-        for word, (step, score) in (("last", scores[-1]), ("best", best)):
+    if best := kept_best(settings.run):
+        last = read_scores(settings.run)[-1]
+        for word, (step, score) in (("last", last), ("best", best)):
             logger.info("%s measured, step %d: %s", word, step, score.sentence)
         logger.info("the best is %s, which `cyclegan export --run` takes too", settings.run / BEST)

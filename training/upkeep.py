@@ -7,12 +7,12 @@ from training.distillation import DistillLosses
 from training.doctor import Doctor
 from training.progress import TrainingBar
 from training.report import Report
-from training.saves import BEST
+from training.saves import BEST, kept_best
 from training.settings import TrainSettings
 from training.sources import Material
 from training.state import TrainState
 from training.step import StepLosses
-from training.validation import Validation, best_of, read_scores
+from training.validation import Validation
 
 
 class Upkeep:
@@ -30,6 +30,7 @@ class Upkeep:
         self._doctor = doctor
         self._samples, self._validation = material.samples, material.validation
         self._report = Report(settings.run, state.step)
+        self._best = kept_best(settings.run) if self._validation else None
         self._bar = TrainingBar(state.step, last, settings.pictures_per_step)
         self._open = ExitStack()
 
@@ -59,13 +60,14 @@ class Upkeep:
         device = next(state.networks.parameters()).device
         checkpoint = state.to_checkpoint(settings)
         score = validation.score(checkpoint.networks(averaged=True).to(device))
-        best = best_of(read_scores(settings.run), settings.validation.best_by)
-        self._report.score(state.step, score)
-        if best is None or score.is_better(best[1], settings.validation.best_by):
+        if self._best is None or score.is_better(self._best[1], settings.validation.best_by):
             checkpoint.save(settings.run / BEST)
+            self._best = state.step, score
             beside = f"the best so far, kept in {BEST}"
         else:
-            beside = f"best at step {best[0]}: {best[1].sentence}"
+            beside = f"best at step {self._best[0]}: {self._best[1].sentence}"
+        # Behind the file, so that no score speaks of a best state that was not kept.
+        self._report.score(state.step, score)
         self._bar.say(f"step {state.step}: {score.sentence}; {beside}")
 
     def show(self, state: TrainState, rate: float) -> None:

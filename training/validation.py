@@ -103,15 +103,6 @@ class _Target:
         return sum(sliced_wasserstein(self._train, pictures, self._seed)[:_SCALES])
 
 
-def best_of(scores: Sequence[tuple[int, Score]], measure: Measure) -> tuple[int, Score] | None:
-    """Find the best of the steps that were measured; of equal ones the first."""
-    best: tuple[int, Score] | None = None
-    for step, score in scores:
-        if best is None or score.is_better(best[1], measure):
-            best = step, score
-    return best
-
-
 def read_scores(run: Path) -> list[tuple[int, Score]]:
     """Read what a run has written of its measurements, by steps; nothing before the first."""
     file = run / SCORES
