@@ -1,5 +1,6 @@
 import json
 import re
+import weakref
 
 import pytest
 import torch
@@ -364,6 +365,23 @@ def test_rollback_goes_on_from_the_last_checkpoint_at_half_the_rate(
     assert line["sentence"].startswith("went back from step 40 to step 20 and halved")
     assert "not-finite since step 36" in line["sentence"]
     assert line["sentence"] in caplog.text
+
+
+@pytest.mark.usefixtures("often")
+def test_a_failed_state_makes_room_before_the_run_goes_back(settings_of, monkeypatch):
+    around, made, alive = TrainState.around, [], []
+
+    def watched(networks, *rest):
+        alive.append(sum(each() is not None for each in made))
+        made.append(weakref.ref(networks))
+        return around(networks, *rest)
+
+    monkeypatch.setattr(TrainState, "around", watched)
+    poison(monkeypatch, at=35, rollbacks=1)
+
+    train(settings_of("--steps 40 --on-failure rollback"))
+
+    assert alive == [0, 0]
 
 
 @pytest.mark.usefixtures("often")

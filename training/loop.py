@@ -1,10 +1,12 @@
 """The loop: take steps, look after what has to be written, stop when it is time."""
 
 import logging
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import torch
 
+from cyclegan.checkpoint import Checkpoint
 from cyclegan.errors import UsageError
 from cyclegan.objectives import Images
 from cyclegan.pixels import to_signed
@@ -22,7 +24,7 @@ from training.pictures import picture_files
 from training.ranks import Ranks, joined_ranks
 from training.report import Report
 from training.run_folder import begin, former_checkpoint, locked_folder
-from training.saves import check_success, is_given_up, roll_back, save
+from training.saves import Failed, check_success, is_given_up, roll_back, save
 from training.sentences import say_how_it_ended, say_what_begins
 from training.settings import TrainSettings
 from training.sources import Files, Material, facts_of
@@ -72,22 +74,19 @@ def _train(
         first_networks(settings)
     material = Material.of(folders, files, settings, device, ranks)
     settings = settled_compilation(settings, device, ranks)
-    if former is None:
-        state = TrainState.start(settings, device, ranks)
-        if material.teacher:
-            material.teacher.lend_judges(state.networks)
-        if ranks.is_first:
-            begin(settings)
-    else:
-        state = TrainState.restore(former, settings, device, ranks)
     whole = settings.schedule.steps(material.crops.steps_per_epoch)
-    last = min(whole, settings.steps or whole)
-    if ranks.is_first:
-        say_what_begins(state, whole, material.crops, device, settings)
-    try:
+
+    def begun() -> TrainState:
+        state = _first_state(former, material, settings, device, ranks)
         if ranks.is_first:
+            if former is None:
+                begin(settings)
             note_pictures(settings, files)
-        state = _train_until(last, state, material, settings)
+            say_what_begins(state, whole, material.crops, device, settings)
+        return state
+
+    try:
+        state = _train_until(min(whole, settings.steps or whole), begun, material, settings)
     except OSError as error:
         raise UsageError(
             f"{settings.run} could not be written to ({error.strerror}); the last checkpoint there "
@@ -96,8 +95,7 @@ def _train(
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        del state  # and the frames that hold it: room for trying what fits
-        error.__traceback__ = None
+        error.__traceback__ = None  # whose frames hold the state: room for trying what fits
         raise too_large(settings, device, ranks.count) from None
     check_success(state, settings)
     if ranks.is_first:
@@ -105,15 +103,36 @@ def _train(
     return state
 
 
-def _train_until(
-    last: int, state: TrainState, material: Material, settings: TrainSettings
+def _first_state(
+    former: Checkpoint | None,
+    material: Material,
+    settings: TrainSettings,
+    device: torch.device,
+    ranks: Ranks,
 ) -> TrainState:
-    """Take steps until `last`, and go back where a failure asks for it."""
+    if former:
+        return TrainState.restore(former, settings, device, ranks)
+    state = TrainState.start(settings, device, ranks)
+    if material.teacher:
+        material.teacher.lend_judges(state.networks)
+    return state
+
+
+def _train_until(
+    last: int, begun: Callable[[], TrainState], material: Material, settings: TrainSettings
+) -> TrainState:
+    """Take steps until `last`, and go back where a failure asks for it.
+
+    Nobody else holds the state, so that going back leaves one alone on the device.
+    """
+    state = begun()
     device = next(state.networks.parameters()).device
     with Interruption() as interruption:
         _take_steps(last, state, material, settings, interruption)
         while settings.on_failure == "rollback" and state.ranks.any(is_given_up(state, settings)):
-            state, finding = roll_back(state, settings, device)
+            failed = Failed.of(state)
+            del state
+            state, finding = roll_back(failed, settings, device)
             if state.ranks.is_first:
                 logger.warning(finding.sentence)
                 with Report(settings.run, state.step) as report:

@@ -5,6 +5,7 @@ have begun, `healthy.pt` is the last from before.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch.nn.utils import get_total_norm
@@ -15,6 +16,7 @@ from cyclegan.errors import CheckpointError, TrainingFailed
 from cyclegan.networks import Networks
 from training.chart import Chart
 from training.finding import Finding
+from training.ranks import Ranks
 from training.settings import TrainSettings
 from training.state import TrainState
 from training.validation import Score, read_scores
@@ -78,8 +80,22 @@ def check_success(state: TrainState, settings: TrainSettings) -> None:
     )
 
 
+class Failed(NamedTuple):
+    """What going back needs of a state that failed, which can then leave the device."""
+
+    step: int
+    why: str
+    rollbacks: int
+    ranks: Ranks
+
+    @classmethod
+    def of(cls, state: TrainState) -> "Failed":
+        """Take it from a state, and keep nothing else."""
+        return cls(state.step, state.chart.failures, state.rollbacks, state.ranks)
+
+
 def roll_back(
-    failed: TrainState, settings: TrainSettings, device: torch.device
+    failed: Failed, settings: TrainSettings, device: torch.device
 ) -> tuple[TrainState, Finding]:
     """Go back, together, to the last healthy checkpoint, or to the start, with half the rate.
 
@@ -89,7 +105,7 @@ def roll_back(
     """
     if failed.rollbacks == MOST_ROLLBACKS:
         raise TrainingFailed(
-            f"{settings.run} fails at step {failed.step} ({failed.chart.failures}), after going "
+            f"{settings.run} fails at step {failed.step} ({failed.why}), after going "
             f"back {MOST_ROLLBACKS} times; begin anew with other settings, findings.jsonl says more"
         )
     healthy = last_healthy(settings)
@@ -101,7 +117,7 @@ def roll_back(
     save(state, settings)
     sentence = (
         f"went back from step {failed.step} to step {state.step} and halved the learning rate, "
-        f"{state.rollbacks} of at most {MOST_ROLLBACKS} times, because of {failed.chart.failures}"
+        f"{state.rollbacks} of at most {MOST_ROLLBACKS} times, because of {failed.why}"
     )
     return state, Finding(state.step, "rollback", "", "note", failed.step, sentence)
 
