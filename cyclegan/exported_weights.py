@@ -43,11 +43,18 @@ def exported_generators(folder: Path) -> tuple[Generator, Generator, tuple[str, 
     return gen_ab, gen_ba, domains_of_pair(there, back, str(folder))
 
 
+def card_of(file: Path) -> ModelCard:
+    """Read what an exported model says of itself.
+
+    Raises:
+        ModelError: It is missing, damaged or not described.
+    """
+    return _card(_model(file), file)
+
+
 def _exported_generator(file: Path) -> tuple[Generator, ModelCard]:
     model = _model(file)
-    card = ModelCard.from_metadata(
-        {entry.key: entry.value for entry in model.metadata_props}, str(file)
-    )
+    card = _card(model, file)
     try:
         weights = _tensors(model.graph.initializer)
         for training in model.training_info:
@@ -61,6 +68,11 @@ def _exported_generator(file: Path) -> tuple[Generator, ModelCard]:
             "version; export its run again"
         ) from None
     return generator, card
+
+
+def _card(model: onnx.ModelProto, file: Path) -> ModelCard:
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    return ModelCard.from_metadata(metadata, str(file))
 
 
 def _model(file: Path) -> onnx.ModelProto:

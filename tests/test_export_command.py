@@ -1,5 +1,6 @@
 import pytest
 import torch
+from fake_models import write_inverting
 from test_reference import PARITY
 
 from cyclegan.__main__ import main
@@ -86,6 +87,38 @@ def test_the_authors_file_becomes_a_model(tmp_path, words, file, translation):
     [model] = load_model(out, Engine("cpu", 1))
     assert model.card.translation == translation
     assert "released_G_A.pth" in model.card.training.origin
+
+
+@pytest.fixture
+def quick_export(monkeypatch):
+    monkeypatch.setattr("cyclegan.import_command.to_onnx", lambda *_: b"a model")
+
+
+def imported(out, *words):
+    weights = str(PARITY / "released_G_A.pth")
+    return main(["import-weights", weights, "--out", str(out), *words])
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_a_model_is_not_made_half_another(tmp_path, capsys):
+    write_inverting(tmp_path / "a2b.onnx", "painting", "photo")
+    write_inverting(tmp_path / "b2a.onnx", "photo", "painting")
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+
+    assert imported(tmp_path, "--names", "photo,painting") == 2
+
+    message = "b2a.onnx translates photo2painting, to which photo2painting is not the way back"
+    assert message in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_the_way_back_is_put_beside_its_model(tmp_path):
+    write_inverting(tmp_path / "a2b.onnx", "photo", "painting")
+
+    assert imported(tmp_path, "--names", "photo,painting", "--reverse") == 0
+
+    assert (tmp_path / "b2a.onnx").read_bytes() == b"a model"
 
 
 @pytest.mark.parametrize(
