@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import onnxruntime as ort
 import torch
 
-from cyclegan.contract import FILE_AB, FILE_BA, INPUT, OUTPUT, ModelCard, domains_of_pair
+from cyclegan.contract import FILE_AB, FILE_BA, ModelCard, domains_of_pair
+from cyclegan.cpu_session import CpuSession
 from cyclegan.errors import ModelError
 from cyclegan.pixels import Pictures
 
@@ -33,20 +33,19 @@ class ExportedPair:
         return _translated(self._ba, pictures)
 
 
-def _load(file: Path) -> tuple[ort.InferenceSession, ModelCard]:
+def _load(file: Path) -> tuple[CpuSession, ModelCard]:
     if not file.is_file():
         raise ModelError(f"{file} is not there; expected a folder that `cyclegan export` wrote")
     try:
-        session = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
+        session = CpuSession(file)
     except Exception as error:  # ONNX Runtime names no class of its own
         raise ModelError(f"{file} cannot be loaded ({error}); export the model again") from error
-    metadata = session.get_modelmeta().custom_metadata_map
-    return session, ModelCard.from_metadata(metadata, str(file))
+    return session, ModelCard.from_metadata(session.metadata, str(file))
 
 
-def _translated(session: ort.InferenceSession, pictures: Pictures) -> Pictures:
+def _translated(session: CpuSession, pictures: Pictures) -> Pictures:
     results = [
-        torch.from_numpy(session.run([OUTPUT], {INPUT: picture[None].numpy()})[0])
+        torch.from_numpy(session.translated(picture[None].numpy()))
         for picture in pictures.permute(0, 2, 3, 1).contiguous()
     ]
     return torch.cat(results).permute(0, 3, 1, 2)

@@ -1,6 +1,10 @@
 """What `cyclegan evaluate` measures, against formulas written here and cases with known answers."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +28,8 @@ from evaluation.measures import Distance
 from evaluation.picture_sets import PictureSets
 from training.landscapes import draw_dataset
 from training.pictures import read_squares
+
+ROOT = Path(__file__).parents[1]
 
 
 def noise(count, side=32, low=0, high=256):
@@ -445,6 +451,28 @@ def test_a_model_without_its_way_back_is_refused(tmp_path, inverting):
     (inverting / FILE_BA).write_bytes(b"nonsense")
     with pytest.raises(ModelError, match="cannot be loaded"):
         ExportedPair(inverting)
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from evaluation.exported_pair import ExportedPair
+
+ExportedPair(Path(sys.argv[1]))
+"""
+
+
+def test_a_model_is_measured_and_nobody_is_told(tmp_path, inverting):
+    home = tmp_path / "home"
+    home.mkdir()
+    # Nothing of what would keep ONNX Runtime quiet by chance, such as `CI`.
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
+
+    subprocess.run(
+        [sys.executable, "-c", ALONE, str(inverting)], check=True, cwd=ROOT, env=environment
+    )
+
+    assert list(home.rglob("*")) == []
 
 
 def test_data_without_held_out_pictures_is_refused(tmp_path):
