@@ -17,7 +17,6 @@ from fake_models import (
     write_without_card,
 )
 
-from cyclegan.cores import available_cores
 from cyclegan.errors import ModelError
 from service.catalogue import Catalogue, load_model
 from service.engine import Engine
@@ -235,23 +234,3 @@ def test_two_links_to_one_folder_are_two_models(tmp_path):
     catalogue = Catalogue.load(tmp_path / "models", ENGINE)
 
     assert [translator.model for translator in catalogue.translators] == ["first", "second"]
-
-
-@pytest.mark.parametrize(
-    ("files", "quota"),
-    [
-        ({"cpu.max": "150000 100000\n"}, 1.5),
-        ({"cpu.max": "10000 100000\n"}, 0.1),
-        ({"cpu.max": "max 100000\n"}, float("inf")),
-        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, float("inf")),
-        ({}, float("inf")),
-    ],
-)
-def test_cores_are_those_of_the_mask_and_the_quota(tmp_path, monkeypatch, files, quota):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1, 2}, raising=False)
-    (tmp_path / "cpu").mkdir()
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-
-    assert available_cores(tmp_path) == max(1, int(min(3, quota)))

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import distributed
 
+from cyclegan.cores import available_cores
 from cyclegan.errors import UsageError
 from training.ranks import local_rank
 
@@ -47,13 +48,16 @@ def prepare_device(device: torch.device, precision: Precision) -> None:
     """Let a device compute as fast as it can, and make sure that it can compute so.
 
     On CUDA, cuDNN looks for the fastest convolutions at the first step; those of float32 use TF32,
-    which is PyTorch's own default.
+    which is PyTorch's own default. On a CPU there are no more threads than a quota leaves cores.
 
     Raises:
         UsageError: The device has no bfloat16.
     """
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
+    if device.type == "cpu":
+        # Never more than before: torchrun gives each rank its share by OMP_NUM_THREADS.
+        torch.set_num_threads(min(torch.get_num_threads(), available_cores()))
     if precision == "bf16" and not _has_bf16(device):
         raise UsageError(
             f"--precision is bf16, which {device} does not have; give fp32, which every device "
