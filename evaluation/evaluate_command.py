@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cyclegan.atomic_file import write_atomically
 from cyclegan.command_line import parse
+from cyclegan.contract import ModelCard
 from cyclegan.errors import UsageError
 from evaluation.evaluation import evaluate
 from evaluation.evaluation_table import markdown, table
@@ -19,10 +20,12 @@ from evaluation.inception import find_inception
 from evaluation.picture_sets import LEAST, PictureSets
 from evaluation.sliced_wasserstein import COARSEST
 from training.samples import png
+from training.validation_settings import SMALLEST
 
 logger = logging.getLogger(__name__)
 
 _COMMAND = "cyclegan evaluate"
+_USUAL = 256  # pixels a side of the pictures that the method's authors train and measure on
 
 
 class EvaluateSettings(BaseModel):
@@ -40,8 +43,9 @@ class EvaluateSettings(BaseModel):
     """Folder with trainA, trainB, testA and testB: those of the training, and held-out ones."""
     out: Path
     """Folder for evaluation.json, evaluation.md and a grid of pictures for each direction."""
-    side: Annotated[int, Field(ge=2 * COARSEST, multiple_of=COARSEST)] = 256
-    """Pixels a side to which all pictures are resized."""
+    side: Annotated[int, Field(ge=2 * COARSEST, multiple_of=COARSEST)] | None = None
+    """Pixels a side to which all pictures are resized. If not given, the --load-size of the model's
+    training, rounded down to a multiple of 32; 256 for a model that does not tell it."""
     most: Annotated[int, Field(ge=LEAST)] | None = None
     """Pictures of each folder, spread over it; all if not given. Fewer make every number worse."""
     counterparts: bool = False
@@ -73,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
     sets = PictureSets.read(
         settings.data,
         model.names,
-        settings.side,
+        settings.side or _side_of_training(model.card),
         settings.most,
         settings.counterparts,
         settings.labels,
@@ -98,3 +102,14 @@ def run(arguments: Sequence[str]) -> int:
         ) from None
     logger.info("written to %s: %s", settings.out, ", ".join(contents))
     return 0
+
+
+def _side_of_training(card: ModelCard) -> int:
+    """Choose the size that `--validation` measures at, which the model knows."""
+    load_size = card.training.settings.get("load_size")
+    if not isinstance(load_size, int) or load_size < SMALLEST:
+        logger.info("measuring at %d pixels, since the model does not tell its own size", _USUAL)
+        return _USUAL
+    side = load_size - load_size % SMALLEST
+    logger.info("measuring at %d pixels, as the model was trained; --side gives another", side)
+    return side

@@ -9,10 +9,11 @@ from onnx import TensorProto, helper, numpy_helper
 from cyclegan.contract import FILE_AB, FILE_BA, INPUT, OUTPUT, ModelCard, TrainingFacts
 
 
-def write_inverting(file, source="summer", target="winter"):
-    """Each byte becomes 255 minus itself."""
+def write_inverting(file, source="summer", target="winter", **settings):
+    """Each byte becomes 255 minus itself; `settings` are those of the training."""
     nodes = [helper.make_node("Sub", ["white", INPUT], [OUTPUT])]
-    return _write(file, nodes, [_bytes("white", [255])], _card(source, target))
+    card = _card(source, target, settings=settings)
+    return _write(file, nodes, [_bytes("white", [255])], card)
 
 
 def write_swapping(file, source="winter", target="summer"):
@@ -111,7 +112,7 @@ def write_without_card(file):
     return file
 
 
-def _card(source, target, size_multiple=1, min_side=1):
+def _card(source, target, size_multiple=1, min_side=1, settings=None):
     return ModelCard(
         source=source,
         target=target,
@@ -119,7 +120,7 @@ def _card(source, target, size_multiple=1, min_side=1):
         min_side=min_side,
         parameters=1,
         architecture={"kind": "by hand"},
-        training=TrainingFacts(origin="made for a test", steps=7),
+        training=TrainingFacts(origin="made for a test", steps=7, settings=settings or {}),
     )
 
 

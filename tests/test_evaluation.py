@@ -21,6 +21,7 @@ from cyclegan.contract import FILE_AB, FILE_BA
 from cyclegan.errors import DataError, ModelError, UsageError
 from evaluation import content, sliced_wasserstein
 from evaluation.domain_classifier import DomainClassifier
+from evaluation.evaluate_command import _side_of_training
 from evaluation.exported_pair import ExportedPair
 from evaluation.feature_distances import feature_distance
 from evaluation.inception import Inception, find_inception
@@ -412,6 +413,41 @@ def test_labels_are_judged_where_the_target_has_them(tmp_path, data, inverting, 
     assert 0 < to_winter["counterpart"]["translated"]["label_accuracy"] < 1
     assert to_summer["counterpart"]["labels"] is None
     assert "% of 3 labels (" in (out / "evaluation.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("trained", "words", "side"),
+    [
+        ({"load_size": 72}, [], 64),
+        ({"load_size": 286}, [], 256),
+        ({}, [], 256),
+        ({"load_size": 16}, [], 256),
+        ({"load_size": 72}, ["--side", "48"], 48),
+    ],
+)
+def test_a_model_is_measured_at_the_size_that_it_was_trained_at(
+    tmp_path, monkeypatch, caplog, trained, words, side
+):
+    class Asked(Exception):
+        pass
+
+    def read(_data, _names, side, *_):
+        raise Asked(side)
+
+    monkeypatch.setattr(PictureSets, "read", read)
+    caplog.set_level("INFO")
+    write_inverting(tmp_path / FILE_AB, "summer", "winter", **trained)
+    write_inverting(tmp_path / FILE_BA, "winter", "summer", **trained)
+
+    with pytest.raises(Asked, match=f"^{side}$"):
+        main(["evaluate", "--model", str(tmp_path), "--data", "data", "--out", "out", *words])
+
+    assert (f"measuring at {side} pixels" in caplog.text) == (not words)
+
+
+@pytest.mark.parametrize("name", ["season", "monet"])
+def test_the_models_that_come_along_are_measured_at_256_pixels(name):
+    assert _side_of_training(ExportedPair(ROOT / "models" / name).card) == 256
 
 
 def test_labels_are_of_one_domain_and_need_counterparts(data, inverting, capsys):
