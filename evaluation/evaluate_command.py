@@ -74,10 +74,12 @@ def run(arguments: Sequence[str]) -> int:
     """Evaluate a model; 0 when it is done."""
     settings = parse(EvaluateSettings, arguments, _COMMAND)
     model = ExportedPair(settings.model)
+    side = settings.side or _side_of_training(model.card)
+    logger.info("reading the pictures of %s", settings.data)
     sets = PictureSets.read(
         settings.data,
         model.names,
-        settings.side or _side_of_training(model.card),
+        side,
         settings.most,
         settings.counterparts,
         settings.labels,

@@ -8,6 +8,7 @@ from cyclegan.contract import FILE_AB, FILE_BA, ModelCard, domains_of_pair
 from cyclegan.cpu_session import CpuSession
 from cyclegan.errors import ModelError
 from cyclegan.pixels import Pictures
+from training.progress import tracked
 
 
 class ExportedPair:
@@ -26,11 +27,11 @@ class ExportedPair:
 
     def to_b(self, pictures: Pictures) -> Pictures:
         """Translate pictures of A, one after the other."""
-        return _translated(self._ab, pictures)
+        return _translated(self._ab, pictures, f"making {self.names[1]}")
 
     def to_a(self, pictures: Pictures) -> Pictures:
         """Translate pictures of B, one after the other."""
-        return _translated(self._ba, pictures)
+        return _translated(self._ba, pictures, f"making {self.names[0]}")
 
 
 def _load(file: Path) -> tuple[CpuSession, ModelCard]:
@@ -43,9 +44,10 @@ def _load(file: Path) -> tuple[CpuSession, ModelCard]:
     return session, ModelCard.from_metadata(session.metadata, str(file))
 
 
-def _translated(session: CpuSession, pictures: Pictures) -> Pictures:
+def _translated(session: CpuSession, pictures: Pictures, label: str) -> Pictures:
+    one_by_one = pictures.permute(0, 2, 3, 1).contiguous().split(1)
     results = [
-        torch.from_numpy(session.translated(picture[None].numpy()))
-        for picture in pictures.permute(0, 2, 3, 1).contiguous()
+        torch.from_numpy(session.translated(picture.numpy()))
+        for picture in tracked(one_by_one, label, len(pictures))
     ]
     return torch.cat(results).permute(0, 3, 1, 2)

@@ -8,7 +8,8 @@ from cyclegan.errors import DataError, UsageError
 from cyclegan.pixels import Pictures
 from training.counterparts import find_counterparts
 from training.folders import find_folders
-from training.pictures import picture_files, read_squares
+from training.pictures import picture_files, squares, together
+from training.progress import tracked
 from training.samples import evenly
 
 LEAST = 2
@@ -74,15 +75,19 @@ class PictureSets:
         else:
             test_a, test_b = _files(folders.test_a), _files(folders.test_b)
 
-        def pictures(files: Sequence[Path]) -> Pictures:
-            return read_squares(evenly(files, most or len(files)), side)
+        def domain(name: str, train: Path, test: Sequence[Path]) -> Domain:
+            chosen = [evenly(files, most or len(files)) for files in (_files(train), test)]
+            seen, held_out = (_read(files, side, f"reading {name}") for files in chosen)
+            return Domain(name, seen, held_out, name == labels)
 
         a, b = names
         return cls(
-            Domain(a, pictures(_files(folders.train_a)), pictures(test_a), a == labels),
-            Domain(b, pictures(_files(folders.train_b)), pictures(test_b), b == labels),
-            counterparts,
+            domain(a, folders.train_a, test_a), domain(b, folders.train_b, test_b), counterparts
         )
+
+
+def _read(files: Sequence[Path], side: int, label: str) -> Pictures:
+    return together(tracked(squares(files, side), label, len(files)))
 
 
 def _files(folder: Path) -> Sequence[Path]:

@@ -443,6 +443,7 @@ def test_a_model_is_measured_at_the_size_that_it_was_trained_at(
         main(["evaluate", "--model", str(tmp_path), "--data", "data", "--out", "out", *words])
 
     assert (f"measuring at {side} pixels" in caplog.text) == (not words)
+    assert "reading the pictures of data" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["season", "monet"])
@@ -525,6 +526,29 @@ def test_one_picture_is_too_few(tmp_path):
 
     with pytest.raises(DataError, match="testA has 1 picture; expected 2 at least"):
         PictureSets.read(tmp_path, ("a", "b"), 32, None)
+
+
+def test_what_takes_long_is_shown_on_a_terminal(data, inverting, monkeypatch, capsys):
+    model = ExportedPair(inverting)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+
+    sets = PictureSets.read(data, model.names, 32, None)
+    shown = capsys.readouterr().err
+    assert "reading summer" in shown
+    assert "reading winter" in shown
+
+    assert torch.equal(model.to_b(sets.a.test), 255 - sets.a.test)
+    model.to_a(sets.b.test)
+    shown = capsys.readouterr().err
+    assert "making winter" in shown
+    assert "making summer" in shown
+
+
+def test_where_there_is_no_terminal_no_bar_is_drawn(data, inverting, capsys):
+    sets = PictureSets.read(data, ("summer", "winter"), 32, None)
+    ExportedPair(inverting).to_b(sets.a.test)
+
+    assert capsys.readouterr().err == ""
 
 
 def test_some_pictures_of_each_folder_can_be_enough(data):

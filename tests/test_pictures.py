@@ -1,4 +1,5 @@
 import struct
+from threading import Barrier
 from zlib import crc32
 
 import numpy as np
@@ -6,7 +7,13 @@ import pytest
 from PIL import Image
 
 from cyclegan.errors import DataError
-from training.pictures import picture_files, picture_format, read_picture, read_resized
+from training.pictures import (
+    picture_files,
+    picture_format,
+    read_picture,
+    read_resized,
+    read_squares,
+)
 
 ORIENTATION = 0x0112
 
@@ -225,3 +232,19 @@ def test_resizing_squashes_to_a_square_as_the_reference_does(tmp_path, quarters)
     read = read_resized(save(tmp_path / "a.png", quarters), 20)
     reference = Image.fromarray(quarters).resize((20, 20), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(read, np.asarray(reference))
+
+
+def test_pictures_are_read_at_once_and_stay_in_their_order(tmp_path, monkeypatch):
+    files = [
+        save(tmp_path / f"{value}.png", np.full((4, 4), value, np.uint8)) for value in range(4)
+    ]
+    both = Barrier(2, timeout=20)
+
+    def meeting(file, side):
+        both.wait()  # breaks unless two are being read
+        return read_resized(file, side)
+
+    monkeypatch.setattr("training.pictures.available_cores", lambda: 2)
+    monkeypatch.setattr("training.pictures.read_resized", meeting)
+
+    assert read_squares(files, 2)[:, 0, 0, 0].tolist() == [0, 1, 2, 3]

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from pydantic_settings import CliPositionalArg
 from rich import box
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,7 @@ from cyclegan.errors import DataError
 from training.check_data import PartFacts, Report, Size, check_data
 from training.findings import Finding
 from training.folders import find_folders
+from training.progress import tracked
 from training.survey import PictureFacts, Unreadable
 
 _NAMED_FILES = 5  # per finding; --json names all
@@ -77,15 +77,7 @@ def _check(settings: CheckSettings) -> Report:
 def _track(
     read: Iterable[PictureFacts | Unreadable], label: str, count: int
 ) -> Iterable[PictureFacts | Unreadable]:
-    console = Console(stderr=True)
-    return track(
-        read,
-        f"reading {label}",
-        count,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    return tracked(read, f"reading {label}", count)
 
 
 def _show(report: Report, console: Console) -> None:

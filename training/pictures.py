@@ -1,8 +1,10 @@
 """Pictures on disk, as training reads them: found, decoded upright and made RGB."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from hashlib import sha256
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,11 @@ import torch
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from cyclegan.cores import available_cores
 from cyclegan.errors import DataError
 from cyclegan.pixels import Pictures
+
+Square = UInt8[np.ndarray, "side side 3"]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
 
@@ -156,5 +161,20 @@ def read_squares(files: Sequence[Path], side: int) -> Pictures:
     Raises:
         DataError: A file cannot be read.
     """
-    pictures = np.stack([read_resized(file, side) for file in files])
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2)
+    return together(squares(files, side))
+
+
+def squares(files: Sequence[Path], side: int) -> Iterator[Square]:
+    """Read pictures as squares of one size on all cores, and give them in their order.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    # Threads are enough: decoding and resizing release the interpreter's lock.
+    with ThreadPool(available_cores()) as pool:
+        yield from pool.imap(partial(read_resized, side=side), files)
+
+
+def together(squares: Iterable[Square]) -> Pictures:
+    """Put squares of one size into one tensor, channels first."""
+    return torch.from_numpy(np.stack(list(squares))).permute(0, 3, 1, 2)

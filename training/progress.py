@@ -1,6 +1,8 @@
-"""The bar that shows a run's losses, pictures per second and time left."""
+"""Bars: a run's losses, pictures per second and time left; how far any other long work has come."""
 
 import time
+from collections.abc import Iterable
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -9,7 +11,10 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeRemainingColumn,
+    track,
 )
+
+Item = TypeVar("Item")
 
 _SUMMED = {
     "adversarial": "adversarial_",
@@ -73,3 +78,11 @@ class TrainingBar:
             f"{label} {sum(values):.3f}" for label, values in sums.items() if values
         )
         self._bar.update(self._task, losses=self._losses)
+
+
+def tracked(items: Iterable[Item], label: str, count: int) -> Iterable[Item]:
+    """Give items, and show on a terminal how many of `count` have been taken."""
+    console = Console(stderr=True)
+    return track(
+        items, label, count, console=console, transient=True, disable=not console.is_terminal
+    )
