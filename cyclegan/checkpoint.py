@@ -38,6 +38,8 @@ class Checkpoint:
     """State of optimizers, histories and step; `training` alone knows its layout."""
     averaged: dict[str, Tensor] | None = None
     """The generators' moving average under their names in `Networks`, if the run keeps one."""
+    name: str = "the checkpoint"
+    """What errors call it: the file that it was loaded from, since a run may read several."""
 
     def save(self, path: Path) -> None:
         """Write to `path` wholly or not at all.
@@ -86,6 +88,7 @@ class Checkpoint:
                 TrainingFacts.model_validate(contents["facts"]),
                 contents["resume"],
                 contents["averaged"],
+                name=str(path),
             )
         except (KeyError, TypeError, ValidationError):
             raise CheckpointError(
@@ -105,8 +108,8 @@ class Checkpoint:
                 networks.load_state_dict(self.weights | self.averaged)
         except (RuntimeError, TypeError):
             raise CheckpointError(
-                "the checkpoint's weights do not fit the architecture that it describes; it is "
-                "damaged: start again from another checkpoint"
+                f"{self.name} has weights that do not fit the architecture that it describes; it "
+                "is damaged: start again from another checkpoint"
             ) from None
         return networks
 

@@ -15,6 +15,7 @@ from cyclegan.contract import TrainingFacts
 from cyclegan.errors import CheckpointError
 from cyclegan.generator import GeneratorConfig
 from cyclegan.networks import Networks, NetworksConfig, initialise
+from training.state import TrainState
 
 
 @pytest.fixture
@@ -161,12 +162,22 @@ def test_a_checkpoint_that_lacks_parts_is_refused(tmp_path):
         Checkpoint.load(tmp_path / "latest.pt")
 
 
-def test_weights_of_another_architecture_are_refused(checkpoint):
+def test_weights_of_another_architecture_are_refused(checkpoint, tmp_path):
     other = NetworksConfig(generator=GeneratorConfig(width=8, blocks=1))
     mixed = Checkpoint(other, checkpoint.weights, ("a", "b"), checkpoint.facts, {})
 
-    with pytest.raises(CheckpointError, match="do not fit the architecture"):
-        mixed.networks()
+    mixed.save(tmp_path / "latest.pt")
+
+    with pytest.raises(CheckpointError, match=r"latest\.pt has weights that do not fit the arch"):
+        Checkpoint.load(tmp_path / "latest.pt").networks()
+
+
+def test_a_run_that_cannot_go_on_names_its_checkpoint(checkpoint, tiny_settings, tmp_path):
+    checkpoint.save(tmp_path / "healthy.pt")  # without the state of any optimizer
+    loaded = Checkpoint.load(tmp_path / "healthy.pt")
+
+    with pytest.raises(CheckpointError, match=r"healthy\.pt lacks the state of its optimizers"):
+        TrainState.restore(loaded, tiny_settings, torch.device("cpu"))
 
 
 def test_a_list_is_no_checkpoint(tmp_path):

@@ -161,8 +161,8 @@ class TrainState:
             state.step = saved["step"]
         except (KeyError, TypeError, ValueError, RuntimeError):
             raise CheckpointError(
-                "the checkpoint lacks the state of its optimizers or histories, or they do not "
-                "fit its networks; start a new run in another folder"
+                f"{checkpoint.name} lacks the state of its optimizers or histories, or they do "
+                "not fit its networks; start a new run in another folder"
             ) from None
         return state
 
