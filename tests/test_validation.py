@@ -15,6 +15,7 @@ from cyclegan.pixels import to_bytes
 from evaluation import sliced_wasserstein
 from training.folders import find_folders
 from training.loop import train
+from training.pictures import picture_files, read_squares
 from training.train_command import read_settings
 from training.validation import Score, Validation, read_scores
 from training.validation_settings import ValidationSettings
@@ -64,13 +65,23 @@ def test_who_changes_nothing_has_an_excess_of_1_all_edges_and_no_error(settings)
     assert tuple(score) == pytest.approx((1, 1, 0), abs=1e-5)
 
 
-def test_who_makes_real_pictures_of_the_target_has_no_excess(settings):
-    shutil.rmtree(settings.data / "testA")
-    shutil.copytree(settings.data / "testB", settings.data / "testA")
-    validation = Validation(find_folders(settings.data), settings)
+def test_who_makes_real_pictures_of_the_target_has_no_excess(settings, tmp_path):
+    def drawn(name, side, seed):
+        return draw_pictures(tmp_path / "many" / name, 12, side=side, seed=seed)
 
-    # Untranslated pictures of A are real ones of B here, and those of A the floor.
-    assert validation._towards_b.excess(validation._b) == pytest.approx(0, abs=1e-5)
+    for seed, (name, side) in enumerate(
+        [("trainA", 36), ("trainB", 8), ("testA", 36), ("testB", 8)]
+    ):
+        drawn(name, side, seed)
+    validation = Validation(find_folders(tmp_path / "many"), settings)
+
+    # Drawn as the others of their domain, and none of those of which the floor is measured.
+    real_a, real_b = (
+        read_squares(picture_files(drawn(name, side, seed)), 32)
+        for name, side, seed in (("a", 36, 10), ("b", 8, 11))
+    )
+    assert validation._towards_a.excess(real_a) == pytest.approx(0, abs=0.25)
+    assert validation._towards_b.excess(real_b) == pytest.approx(0, abs=0.25)
 
 
 def test_pictures_are_translated_by_the_generator_of_their_direction(settings):
