@@ -16,6 +16,7 @@ from cyclegan.networks import Networks
 from cyclegan.pixels import to_bytes, to_signed
 from training.comparison import Comparison
 from training.counterparts import Counterparts
+from training.samples import evenly
 
 _COLUMNS = 4  # pictures of each domain in the grid
 _TILE = 64  # least side of a picture in the grid, in pixels
@@ -56,15 +57,14 @@ def grid(
 
     On the left those of A made into B, on the right those of B made into A.
     """
-    count = min(_COLUMNS, len(pairs))
-    chosen = [place * len(pairs) // count for place in range(count)]
+    chosen = evenly(range(len(pairs)), _COLUMNS)
     a, b = pairs.a[chosen], pairs.b[chosen]
     rows = {"picture": (a, b)}
     rows |= {name: _translated(each, a, b) for name, each in networks}
     rows |= {"true counterpart": (b, a)}
     tiles = torch.cat([torch.cat(row) for row in rows.values()])
     tiles = _enlarged(tiles, max(1, _TILE // tiles.shape[-1]))
-    tiled = make_grid(tiles, nrow=2 * count, padding=2, pad_value=255)
+    tiled = make_grid(tiles, nrow=2 * len(chosen), padding=2, pad_value=255)
     heads = [f"{names[0]} to {names[1]}", f"{names[1]} to {names[0]}"]
     return _labelled(tiled.permute(1, 2, 0).numpy(), list(rows), heads)
 

@@ -1,7 +1,5 @@
 """The few pictures by which a run is examined, the same each time."""
 
-from collections.abc import Sequence
-
 import torch
 
 from cyclegan.networks import Networks
@@ -10,6 +8,7 @@ from cyclegan.pixels import to_signed
 from training.data import UnpairedCrops
 from training.decoding import Pictures
 from training.device import Precision, SettledPrecision, precision_context, settled_precision
+from training.samples import evenly
 
 
 class Probes:
@@ -35,11 +34,5 @@ class Probes:
 def _middles(pictures: Pictures, crop: int) -> Images:
     start = (pictures.shape[1] - crop) // 2
     middle = slice(start, start + crop)
-    chosen = pictures[_spread(len(pictures)), middle, middle]
+    chosen = pictures[evenly(range(len(pictures)), Probes.COUNT), middle, middle]
     return to_signed(torch.from_numpy(chosen).permute(0, 3, 1, 2))
-
-
-def _spread(pictures: int) -> Sequence[int]:
-    """Choose numbers of pictures over the whole folder."""
-    count = min(Probes.COUNT, pictures)
-    return [i * pictures // count for i in range(count)]

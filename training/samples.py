@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from cyclegan.pixels import to_bytes, to_signed
 from training.pictures import read_squares
 
 CAPTION_HEIGHT = 22  # pixels
+
+Item = TypeVar("Item")
 
 
 class Samples:
@@ -52,10 +55,10 @@ def png(picture: UInt8[np.ndarray, "h w 3"]) -> bytes:
     return buffer.getvalue()
 
 
-def evenly(files: Sequence[Path], count: int) -> list[Path]:
-    """Choose `count` of `files`, or all if there are fewer, spread over the whole list."""
-    count = min(count, len(files))
-    return [files[i * len(files) // count] for i in range(count)]
+def evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """Choose `count` of `items`, or all if there are fewer, spread over the whole sequence."""
+    count = min(count, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def _tiled(columns: Sequence[Images]) -> UInt8[np.ndarray, "grid_h grid_w 3"]:
