@@ -55,15 +55,15 @@ def check(data, tmp_path, *words):
 
 
 def only_finding(facts):
-    [finding] = facts["findings"]
-    return finding
+    [issue] = facts["issues"]
+    return issue
 
 
 def test_a_sound_data_set_can_be_trained_on(sound, tmp_path, capsys):
     code, facts = check(sound, tmp_path)
     assert code == 0
     assert facts["trainable"]
-    assert facts["findings"] == []
+    assert facts["issues"] == []
     assert "nothing to mend" in capsys.readouterr().out
 
 
@@ -182,16 +182,16 @@ def test_a_picture_in_training_and_test_is_found(data, tmp_path):
     (data / "testA" / "x.png").write_bytes((data / "trainA" / "007.png").read_bytes())
     jpeg(scene(1007, "B"), data / "testB" / "x.jpg")
     _, facts = check(data, tmp_path)
-    kinds = {finding["kind"] for finding in facts["findings"]}
+    kinds = {issue["kind"] for issue in facts["issues"]}
     assert kinds == {"exact-in-train-and-test", "near-in-train-and-test"}
 
 
-@pytest.mark.parametrize(("name", "findings"), [("x", 0), ("y", 1)])
-def test_a_test_scene_may_be_in_both_domains_under_the_same_name(data, tmp_path, name, findings):
+@pytest.mark.parametrize(("name", "issues"), [("x", 0), ("y", 1)])
+def test_a_test_scene_may_be_in_both_domains_under_the_same_name(data, tmp_path, name, issues):
     save(data / "testA" / "x.png", scene(5000))
     jpeg(scene(5000), data / "testB" / f"{name}.jpg")
     _, facts = check(data, tmp_path)
-    assert len(facts["findings"]) == findings
+    assert len(facts["issues"]) == issues
 
 
 def likeness(bits):
@@ -268,7 +268,7 @@ def test_domains_of_very_different_size_are_found(data, tmp_path):
     for i in range(80):
         (data / "trainA" / f"{i:03d}.png").unlink()
     _, facts = check(data, tmp_path)
-    [unbalanced] = [f for f in facts["findings"] if f["kind"] == "unbalanced"]
+    [unbalanced] = [f for f in facts["issues"] if f["kind"] == "unbalanced"]
     assert unbalanced["sentence"].startswith("trainB holds 5.0 times as many pictures as trainA")
 
 
@@ -287,14 +287,14 @@ def test_a_grey_domain_is_as_it_should_be(data, tmp_path):
         grey.save(file)
     _, facts = check(data, tmp_path)
     assert facts["parts"]["trainB"]["grey"] == 100
-    assert facts["findings"] == []
+    assert facts["issues"] == []
 
 
 def test_what_stops_training_comes_first(data, tmp_path):
     (data / "trainA" / "007.png").unlink()
     (data / "testB" / "bad.jpg").touch()
     _, facts = check(data, tmp_path)
-    assert [finding["fatal"] for finding in facts["findings"]] == [True, False]
+    assert [issue["fatal"] for issue in facts["issues"]] == [True, False]
 
 
 def test_two_folders_can_be_named(sound, tmp_path):

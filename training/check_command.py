@@ -14,13 +14,13 @@ from rich.text import Text
 
 from cyclegan.command_line import parse, write_json
 from cyclegan.errors import DataError
-from training.check_data import PartFacts, Report, Size, check_data
-from training.findings import Finding
+from training.check_data import DataReport, PartFacts, Size, check_data
 from training.folders import find_folders
+from training.issues import Issue
 from training.progress import tracked
 from training.survey import PictureFacts, Unreadable
 
-_NAMED_FILES = 5  # per finding; --json names all
+_NAMED_FILES = 5  # per issue; --json names all
 
 
 class CheckSettings(BaseModel):
@@ -62,12 +62,12 @@ def run(arguments: Sequence[str]) -> int:
     return 0 if report.trainable else 1
 
 
-def _check(settings: CheckSettings) -> Report:
+def _check(settings: CheckSettings) -> DataReport:
     try:
         folders = find_folders(settings.data, settings.domain_a, settings.domain_b)
     except DataError as error:
-        finding = Finding(kind="no-folders", fatal=True, sentence=str(error))
-        return Report(trainable=False, parts={}, findings=[finding])
+        issue = Issue(kind="no-folders", fatal=True, sentence=str(error))
+        return DataReport(trainable=False, parts={}, issues=[issue])
     # Of damaged tags and the like: the picture can be used, and the report is about pictures.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -80,13 +80,13 @@ def _track(
     return tracked(read, f"reading {label}", count)
 
 
-def _show(report: Report, console: Console) -> None:
+def _show(report: DataReport, console: Console) -> None:
     if report.parts:
         console.print(_table(report), end="\n\n")
     base = _base(report)
-    for finding in report.findings:
-        console.print(_paragraph(finding, base))
-    if not report.findings:
+    for issue in report.issues:
+        console.print(_paragraph(issue, base))
+    if not report.issues:
         console.print("nothing to mend; training can begin")
     elif report.trainable:
         console.print("\ntraining would work")
@@ -94,7 +94,7 @@ def _show(report: Report, console: Console) -> None:
         console.print("\n[red]training would fail[/]")
 
 
-def _table(report: Report) -> Table:
+def _table(report: DataReport) -> Table:
     table = Table(box=box.SIMPLE, show_edge=False)
     table.add_column("")
     for name in report.parts:
@@ -135,7 +135,7 @@ def _range(aspects: tuple[float, float] | None) -> str:
     return least if least == greatest else f"{least} to {greatest}"
 
 
-def _base(report: Report) -> str:
+def _base(report: DataReport) -> str:
     """What the paths of all folders begin with, and the report need not repeat."""
     folders = [facts.folder for facts in report.parts.values()]
     try:
@@ -150,15 +150,15 @@ def _below(base: str, file: str) -> str:
     return " = ".join(path.removeprefix(base) for path in file.split(" = "))
 
 
-def _paragraph(finding: Finding, base: str) -> Table:
+def _paragraph(issue: Issue, base: str) -> Table:
     """A sentence and the files that it is about, indented behind a mark."""
     paragraph = Table.grid(padding=(0, 1))
     paragraph.add_column(width=5)
     paragraph.add_column(overflow="fold")
-    mark = "[red]stop[/]" if finding.fatal else "[yellow]note[/]"
-    paragraph.add_row(mark, Text(finding.sentence))
-    for file in finding.files[:_NAMED_FILES]:
+    mark = "[red]stop[/]" if issue.fatal else "[yellow]note[/]"
+    paragraph.add_row(mark, Text(issue.sentence))
+    for file in issue.files[:_NAMED_FILES]:
         paragraph.add_row("", Text(_below(base, file), style="dim"))
-    if (more := len(finding.files) - _NAMED_FILES) > 0:
+    if (more := len(issue.files) - _NAMED_FILES) > 0:
         paragraph.add_row("", Text(f"and {more:,} more (--json FILE names all)", style="dim"))
     return paragraph

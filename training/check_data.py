@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from cyclegan.errors import DataError
 from training.duplicates import Pair, find_pairs
-from training.findings import Finding, Part, find_trouble
 from training.folders import DataFolders
+from training.issues import Issue, Part, find_issues
 from training.pictures import picture_files
 from training.survey import PictureFacts, Unreadable, survey
 
@@ -45,7 +45,7 @@ class PartFacts(BaseModel):
     near_duplicates: int
 
 
-class Report(BaseModel):
+class DataReport(BaseModel):
     """What `cyclegan check-data` found."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -54,10 +54,10 @@ class Report(BaseModel):
     """Training would work."""
     parts: dict[str, PartFacts]
     """By name: trainA, trainB and, where there are any, testA and testB."""
-    findings: list[Finding]
+    issues: list[Issue]
 
 
-def check_data(folders: DataFolders, *, crop: int, load_size: int, track: Track) -> Report:
+def check_data(folders: DataFolders, *, crop: int, load_size: int, track: Track) -> DataReport:
     """Read all pictures and judge them.
 
     Args:
@@ -68,11 +68,11 @@ def check_data(folders: DataFolders, *, crop: int, load_size: int, track: Track)
     """
     parts = [_look_through(name, folder, track) for name, folder in _named(folders)]
     pairs = find_pairs([picture for part in parts for picture in part.pictures])
-    findings = find_trouble(parts, pairs, crop, load_size)
-    return Report(
-        trainable=not any(finding.fatal for finding in findings),
+    issues = find_issues(parts, pairs, crop, load_size)
+    return DataReport(
+        trainable=not any(issue.fatal for issue in issues),
         parts={part.name: _in_numbers(part, pairs) for part in parts},
-        findings=findings,
+        issues=issues,
     )
 
 

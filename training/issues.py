@@ -14,7 +14,7 @@ _UNBALANCED = 4
 _FAR_FROM_SQUARE = 1.5  # 3:2, what most cameras take, is 1.5
 
 
-class Finding(BaseModel):
+class Issue(BaseModel):
     """One thing to mend or to know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -42,9 +42,9 @@ class Part:
     """Why the folder cannot be searched or holds no picture."""
 
 
-def find_trouble(
+def find_issues(
     parts: Sequence[Part], pairs: Sequence[Pair], crop: int, load_size: int
-) -> list[Finding]:
+) -> list[Issue]:
     """Judge a data set, what would stop training first.
 
     Args:
@@ -54,34 +54,34 @@ def find_trouble(
         load_size: Side to which training resizes pictures, in pixels.
     """
     training = [part for part in parts if part.name.startswith("train") and part.pictures]
-    findings = [
+    issues = [
         *_unusable(parts),
-        *(finding for part in training for finding in _few(part)),
+        *(issue for part in training for issue in _few(part)),
         *_unbalanced(training),
-        *(finding for part in training for finding in _small(part, crop, load_size)),
-        *(finding for part in training for finding in _stretched(part)),
-        *(finding for part in training for finding in _grey(part)),
+        *(issue for part in training for issue in _small(part, crop, load_size)),
+        *(issue for part in training for issue in _stretched(part)),
+        *(issue for part in training for issue in _grey(part)),
         *_repeated(pairs),
     ]
-    return sorted(findings, key=lambda finding: not finding.fatal)
+    return sorted(issues, key=lambda issue: not issue.fatal)
 
 
-def _unusable(parts: Sequence[Part]) -> Iterator[Finding]:
+def _unusable(parts: Sequence[Part]) -> Iterator[Issue]:
     for part in parts:
         if part.missing:
-            yield Finding(kind="no-pictures", fatal=True, sentence=part.missing)
+            yield Issue(kind="no-pictures", fatal=True, sentence=part.missing)
         if part.unreadable:
             sentence = (
                 f"{part.name}: {_files(len(part.unreadable))} cannot be read, so training stops "
                 "there; delete or replace what is named here"
             )
             reasons = [unreadable.reason for unreadable in part.unreadable]
-            yield Finding(kind="unreadable", fatal=True, sentence=sentence, files=reasons)
+            yield Issue(kind="unreadable", fatal=True, sentence=sentence, files=reasons)
 
 
-def _few(part: Part) -> Iterator[Finding]:
+def _few(part: Part) -> Iterator[Issue]:
     if len(part.pictures) < _FEW:
-        yield Finding(
+        yield Issue(
             kind="few",
             fatal=False,
             sentence=f"{part.name} holds {_pictures(len(part.pictures))}; expect poor results "
@@ -89,13 +89,13 @@ def _few(part: Part) -> Iterator[Finding]:
         )
 
 
-def _unbalanced(training: Sequence[Part]) -> Iterator[Finding]:
+def _unbalanced(training: Sequence[Part]) -> Iterator[Issue]:
     if len(training) < 2:
         return
     small, large = sorted(training, key=lambda part: len(part.pictures))
     ratio = len(large.pictures) / len(small.pictures)
     if ratio >= _UNBALANCED:
-        yield Finding(
+        yield Issue(
             kind="unbalanced",
             fatal=False,
             sentence=f"{large.name} holds {ratio:.1f} times as many pictures as {small.name}, so "
@@ -103,11 +103,11 @@ def _unbalanced(training: Sequence[Part]) -> Iterator[Finding]:
         )
 
 
-def _small(part: Part, crop: int, load_size: int) -> Iterator[Finding]:
+def _small(part: Part, crop: int, load_size: int) -> Iterator[Issue]:
     small = [p for p in part.pictures if min(p.width, p.height) < crop]
     if small:
         fitting = max(4, min(min(p.width, p.height) for p in small) // 4 * 4)
-        yield Finding(
+        yield Issue(
             kind="smaller-than-crop",
             fatal=False,
             sentence=f"{part.name}: {_pictures(len(small))} smaller than the crop of {crop} pixels "
@@ -117,10 +117,10 @@ def _small(part: Part, crop: int, load_size: int) -> Iterator[Finding]:
         )
 
 
-def _stretched(part: Part) -> Iterator[Finding]:
+def _stretched(part: Part) -> Iterator[Issue]:
     far = [p for p in part.pictures if max(p.aspect, 1 / p.aspect) > _FAR_FROM_SQUARE]
     if far:
-        yield Finding(
+        yield Issue(
             kind="far-from-square",
             fatal=False,
             sentence=f"{part.name}: {_pictures(len(far))} more than {_FAR_FROM_SQUARE} times as "
@@ -129,11 +129,11 @@ def _stretched(part: Part) -> Iterator[Finding]:
         )
 
 
-def _grey(part: Part) -> Iterator[Finding]:
+def _grey(part: Part) -> Iterator[Issue]:
     grey = [p for p in part.pictures if p.grey]
     # Where most are grey, grey is what the domain looks like.
     if grey and 2 * len(grey) < len(part.pictures):
-        yield Finding(
+        yield Issue(
             kind="grey",
             fatal=False,
             sentence=f"{part.name}: {_pictures(len(grey))} without colour among coloured ones; "
@@ -142,13 +142,13 @@ def _grey(part: Part) -> Iterator[Finding]:
         )
 
 
-def _repeated(pairs: Sequence[Pair]) -> Iterator[Finding]:
+def _repeated(pairs: Sequence[Pair]) -> Iterator[Issue]:
     for kind, belongs, where, advice in _REPETITIONS:
         for exact, how in ((True, "the same file"), (False, "nearly the same picture")):
             found = [pair for pair in pairs if pair.exact == exact and belongs(pair)]
             if found:
                 count = len({pair.second.file for pair in found})
-                yield Finding(
+                yield Issue(
                     kind=f"{'exact' if exact else 'near'}-{kind}",
                     fatal=False,
                     sentence=f"{_pictures(count)} {where} ({how}); {advice}",
