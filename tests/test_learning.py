@@ -55,8 +55,8 @@ def distance(one, other):
     return (one - other).abs().mean().item()
 
 
-def check_that_it_learns(scenes, settings):
-    networks = train(settings).networks
+def errors_of(networks, scenes):
+    """As shares of the distance between untranslated pictures and their counterparts."""
     summer, winter = held_out(scenes, "A"), held_out(scenes, "B")
     untranslated = distance(summer, winter)
 
@@ -64,30 +64,35 @@ def check_that_it_learns(scenes, settings):
         to_winter, to_summer = networks.gen_ab(summer), networks.gen_ba(winter)
         summer_again, winter_again = networks.gen_ba(to_winter), networks.gen_ab(to_summer)
 
-    errors = {
+    return {
         "to winter": distance(to_winter, winter) / untranslated,
         "to summer": distance(to_summer, summer) / untranslated,
         "summer again": distance(summer_again, summer) / untranslated,
         "winter again": distance(winter_again, winter) / untranslated,
     }
-    assert max(errors["to winter"], errors["to summer"]) < 0.5, errors
-    assert max(errors["summer again"], errors["winter again"]) < 0.42, errors
 
 
 def test_the_error_to_the_true_counterpart_falls_to_less_than_half(scenes, tmp_path):
-    check_that_it_learns(scenes, settings(scenes, tmp_path / "run"))
+    errors = errors_of(train(settings(scenes, tmp_path / "run")).networks, scenes)
+
+    assert max(errors["to winter"], errors["to summer"]) < 0.5, errors
+    assert max(errors["summer again"], errors["winter again"]) < 0.42, errors
 
 
 def test_without_the_cycle_loss_it_does_not_learn(scenes, tmp_path):
     # The identity loss, whose weight counts in that of the cycle loss, stays as it is.
     without = LossWeights(cycle=1e-9, identity=0.5 * 10 / 1e-9)
 
-    with pytest.raises(AssertionError, match="to winter"):
-        check_that_it_learns(scenes, settings(scenes, tmp_path / "run", weights=without))
+    trained = train(settings(scenes, tmp_path / "run", weights=without))
+
+    errors = errors_of(trained.networks, scenes)
+    assert errors["to winter"] > 0.5, errors
 
 
 def test_without_the_adversarial_loss_it_does_not_learn(scenes, tmp_path, monkeypatch):
     monkeypatch.setattr(objectives, "lsgan_generator", lambda scores: 0 * scores.mean())
 
-    with pytest.raises(AssertionError, match="to winter"):
-        check_that_it_learns(scenes, settings(scenes, tmp_path / "run"))
+    trained = train(settings(scenes, tmp_path / "run"))
+
+    errors = errors_of(trained.networks, scenes)
+    assert errors["to summer"] > 0.5, errors
