@@ -10,12 +10,11 @@ from tempfile import TemporaryFile
 
 import numpy as np
 from jaxtyping import UInt8
-from rich.console import Console
-from rich.progress import track
 
 from cyclegan.cores import available_cores
 from cyclegan.errors import UsageError
 from training.pictures import read_resized
+from training.progress import tracked
 
 Pictures = UInt8[np.ndarray, "_ side side 3"]
 """Of one domain, resized to squares; nobody changes them."""
@@ -41,18 +40,10 @@ def decoded(
     shape = len(files), side, side, 3
     fits = math.prod(shape) <= memory_bytes
     pictures = np.empty(shape, np.uint8) if fits else _in_a_file(shape, folder)
-    console = Console(stderr=True)
-    bar = partial(
-        track,
-        description=label or "",
-        total=len(files),
-        console=console,
-        transient=True,
-        disable=label is None or not console.is_terminal,
-    )
     with ThreadPool(available_cores()) as pool:
         read = pool.imap(partial(read_resized, side=side), files)
-        for place, picture in enumerate(bar(read)):
+        shown = read if label is None else tracked(read, label, len(files))
+        for place, picture in enumerate(shown):
             pictures[place] = picture
     return pictures
 
