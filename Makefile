@@ -41,6 +41,9 @@ season: $(INSTALLED)
 	$(RUN)cyclegan train --recipe recipes/season-4.toml --data $(PICTURES) --run runs/season-4
 	$(RUN)cyclegan train --recipe recipes/season-5.toml --data $(PICTURES) --run runs/season-5
 	$(RUN)cyclegan export --run runs/season-5 --out models/season
+	# Of winter2summer the fourth stage is the better one.
+	$(RUN)cyclegan export --run runs/season-4 --out runs/season-4/model
+	cp runs/season-4/model/b2a.onnx models/season/b2a.onnx
 
 monet: $(INSTALLED)
 	$(RUN)cyclegan train --recipe recipes/monet.toml --data $(PICTURES) --run runs/monet
