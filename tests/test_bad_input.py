@@ -134,7 +134,7 @@ def test_a_checkpoint_of_another_architecture(capsys):
     assert train() == 0
     capsys.readouterr()
 
-    check_refusal(capsys, train("--networks.generator.width", "8"), "begun with networks", "--run")
+    check_refusal(capsys, train("--networks.generator.width", "8"), "width was 4, now 8", "--run")
 
 
 def test_a_disk_that_is_full_while_saving_leaves_the_former_checkpoint():
