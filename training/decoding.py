@@ -3,17 +3,14 @@
 import math
 import os
 from collections.abc import Sequence
-from functools import partial
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import numpy as np
 from jaxtyping import UInt8
 
-from cyclegan.cores import available_cores
 from cyclegan.errors import UsageError
-from training.pictures import read_resized
+from training.pictures import squares
 from training.progress import tracked
 
 Pictures = UInt8[np.ndarray, "_ side side 3"]
@@ -40,11 +37,9 @@ def decoded(
     shape = len(files), side, side, 3
     fits = math.prod(shape) <= memory_bytes
     pictures = np.empty(shape, np.uint8) if fits else _in_a_file(shape, folder)
-    with ThreadPool(available_cores()) as pool:
-        read = pool.imap(partial(read_resized, side=side), files)
-        shown = read if label is None else tracked(read, label, len(files))
-        for place, picture in enumerate(shown):
-            pictures[place] = picture
+    read = squares(files, side)
+    for place, picture in enumerate(tracked(read, label, len(files)) if label else read):
+        pictures[place] = picture
     return pictures
 
 
