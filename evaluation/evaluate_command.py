@@ -20,7 +20,7 @@ from evaluation.inception import find_inception
 from evaluation.picture_sets import LEAST, PictureSets
 from evaluation.sliced_wasserstein import COARSEST
 from training.samples import png
-from training.validation_settings import SMALLEST
+from training.validation_settings import SMALLEST, measured_side
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +112,6 @@ def _side_of_training(card: ModelCard) -> int:
     if not isinstance(load_size, int) or load_size < SMALLEST:
         logger.info("measuring at %d pixels, since the model does not tell its own size", _USUAL)
         return _USUAL
-    side = load_size - load_size % SMALLEST
+    side = measured_side(load_size)
     logger.info("measuring at %d pixels, as the model was trained; --side gives another", side)
     return side

@@ -17,7 +17,7 @@ from training.folders import DataFolders
 from training.pictures import picture_files, read_squares
 from training.samples import evenly
 from training.settings import TrainSettings
-from training.validation_settings import SMALLEST, Measure
+from training.validation_settings import Measure, measured_side
 
 SCORES = "validation.jsonl"
 """File of a run's folder, a line for each measurement."""
@@ -63,7 +63,7 @@ class Validation:
                 f"--validation.every is {settings.validation.every}, and there is no testA and "
                 "testB to measure on; move some pictures of each domain there, or leave it out"
             )
-        side = settings.load_size - settings.load_size % SMALLEST
+        side = measured_side(settings.load_size)
         count, self._seed = settings.validation.pictures, settings.seed
         self._a, self._b = (_read(each, count, side) for each in (folders.test_a, folders.test_b))
         self._towards_b, self._towards_a = (

@@ -10,6 +10,11 @@ SMALLEST = 32
 Measure = Literal["excess", "edges", "cycle"]
 
 
+def measured_side(load_size: int) -> int:
+    """Pixels a side at which a run with this --load-size, at least `SMALLEST`, is measured."""
+    return load_size - load_size % SMALLEST
+
+
 class ValidationSettings(BaseModel):
     """How often the run is measured on testA and testB, and by what its best state is known."""
 
