@@ -84,6 +84,10 @@ class ModelCard(BaseModel):
         """Name of the translation, as in the URL: `photo2painting`."""
         return f"{self.source}2{self.target}"
 
+    def is_way_back_of(self, other: "ModelCard") -> bool:
+        """Whether what `other` has translated becomes what it was."""
+        return (self.source, self.target) == (other.target, other.source)
+
     def to_metadata(self) -> dict[str, str]:
         """Key and value for the metadata of an ONNX file."""
         return {_METADATA_KEY: self.model_dump_json()}
@@ -118,7 +122,7 @@ def domains_of_pair(there: ModelCard, back: ModelCard, folder: str) -> tuple[str
     Raises:
         ModelError: They are not a translation and its way back.
     """
-    if (there.source, there.target) != (back.target, back.source):
+    if not back.is_way_back_of(there):
         raise ModelError(
             f"{folder} has {there.translation} and {back.translation}; expected a translation and "
             "its way back"

@@ -52,7 +52,7 @@ def _check_way_back(other: Path, card: ModelCard) -> None:
     if not other.exists():
         return
     found = card_of(other)
-    if (found.source, found.target) != (card.target, card.source):
+    if not card.is_way_back_of(found):
         raise UsageError(
             f"{other} translates {found.translation}, to which {card.translation} is not the way "
             "back; nothing was written: give another --out"
