@@ -48,8 +48,8 @@ _ROUTERS = (
     information.router,
     kserve.router,
 )
-_MOST_CORES = 8
 _OPEN_ROUTERS = (health.router, kserve.health_router)
+_MOST_CORES = 8
 
 
 def create_app(settings: ServiceSettings, catalogue: Catalogue | None = None) -> FastAPI:

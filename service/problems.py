@@ -118,8 +118,9 @@ def _problem_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
     cause = repr(error.__cause__) if error.__cause__ else ""
     record_of(request).note_problem(error.code, str(error), cause)
-    title, headers = error.title, problem_headers(error)
-    return _answer(request, error.status, error.code, title, str(error), headers)
+    return _answer(
+        request, error.status, error.code, error.title, str(error), problem_headers(error)
+    )
 
 
 def _http_exception(request: Request, error: Exception) -> Response:

@@ -179,6 +179,7 @@ def test_hugging_face_raises_what_was_answered(url, noise):
     [
         (b"{", "Invalid JSON"),
         (b"[" * 1000, "Invalid JSON"),
+        (b"[" * 100_000, "1,000 parts"),
         (b"{}", "inputs: Field required"),
         (b'{"inputs": 7}', "inputs: "),
         (b'{"inputs": "a"}', "inputs: "),
