@@ -22,6 +22,7 @@ _IN_FLIGHT = 64
 _METRICS = re.compile(r"http://\S+/metrics")
 _ACCEPTED = re.compile(r"^cyclegan_(?:places_taken|queue_waiting) (\S+)", re.MULTILINE)
 _MOST_SECONDS_TO_ARRIVE = 30.0
+_POLL_SECONDS = 0.05
 _REFUSING_SECONDS = 0.3
 _CLIENTS = 8
 _KILLS = 10
@@ -73,6 +74,7 @@ async def _until_all_are_in(service: Service, tally: Tally) -> None:
         metrics = await asyncio.to_thread(_fetched, found[0])
         if tally.total + sum(map(float, _ACCEPTED.findall(metrics))) >= _IN_FLIGHT:
             return
+        await asyncio.sleep(_POLL_SECONDS)  # or asking would take the cores of what is measured
 
 
 def _fetched(url: str) -> str:
