@@ -19,11 +19,14 @@ class Measured(BaseModel):
 
     name: str
     precision: Precision
+    batch: int
+    """Pictures of each domain in a step."""
     milliseconds: Times
     """Of one step."""
     pictures_per_second: float
     """Of each domain."""
     speed_against_naive: float
+    """Ratio of the pictures per second."""
     teraflops: float
     """Useful operations per second: those of the naive step, whatever the variant does."""
     peak: str
@@ -40,8 +43,8 @@ class TrainingReport(BaseModel):
 
     machine: Machine
     settings: dict[str, Any]
-    operations_per_step: int
-    """Additions and multiplications, forwards and backwards."""
+    operations_per_picture: int
+    """Of each domain: additions and multiplications, forwards and backwards."""
     matrix_peaks: dict[str, float]
     """Teraflops of square matrix products."""
     variants: tuple[Measured, ...]
@@ -53,9 +56,9 @@ def show(report: TrainingReport, console: Console) -> None:
     console.print(_variants(report))
     peaks = (f"{name} {value:.3g}" for name, value in report.matrix_peaks.items())
     console.print(
-        f"A step is {report.operations_per_step / 1e12:.3g} Tflop. "
+        f"A step is {report.operations_per_picture / 1e12:.3g} Tflop for a picture of each domain. "
         f"Matrix products reach, in Tflop/s: {', '.join(peaks)}.\n"
-        "ms are medians; speed is the median of the ratios to naive within each round;\n"
+        "ms are medians; speed, by pictures, is the median of the ratios to naive in each round;\n"
         "pictures are those of each domain; Tflop/s counts the same work for all."
     )
     for variant in report.variants:
@@ -68,12 +71,13 @@ def _variants(report: TrainingReport) -> Table:
         title="a step of training", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0)
     )
     table.add_column("step", no_wrap=True)
-    for heading in ("ms", "quartiles", "pictures/s", "speed", "Tflop/s", "of peak", "MiB"):
+    for heading in ("batch", "ms", "quartiles", "pictures/s", "speed", "Tflop/s", "of peak", "MiB"):
         table.add_column(heading, justify="right", no_wrap=True)
     for variant in report.variants:
         times = variant.milliseconds
         table.add_row(
             variant.name,
+            f"{variant.batch}",
             f"{times.median:,.1f}",
             f"{times.lower_quartile:,.1f}–{times.upper_quartile:,.1f}",
             f"{variant.pictures_per_second:.3g}",

@@ -45,6 +45,8 @@ class StepBenchmark(BaseModel):
     """Side of the square pictures, in pixels."""
     batch: PositiveInt = 1
     """Pictures of each domain in a step."""
+    naive_batch: PositiveInt | None = None
+    """Pictures of each domain in a naive step, if not as many as in ours; the authors have 1."""
     preset: Literal["paper", "compact", "tiny"] = "paper"
     """Networks, as in `cyclegan train`."""
     precision: tuple[Precision, ...] = ("fp32", "bf16")
@@ -91,19 +93,18 @@ def measure(benchmark: StepBenchmark) -> TrainingReport:
         UsageError: The device is not there, the size does not fit the networks, or memory is short.
     """
     device = _device(benchmark)
-    settings = settings_for(benchmark.preset, benchmark.size, benchmark.batch)
-    settings = settings.model_copy(update={"cuda_graphs": benchmark.cuda_graphs})
-    variants = [_NAIVE, *_ours(benchmark)]
+    variants = _variants(benchmark)
     # Memory comes first: later this process itself holds some of the device's.
-    memory = _memory(variants, settings, device) if benchmark.memory else {}
+    memory = _memory(variants, device) if benchmark.memory else {}
     prepare_device(device, "fp32")
     side = benchmark.matrix or (2048 if device.type == "cpu" else 8192)
     peaks = matrix_peaks(device, side, lambda: wait_for(device))
-    steps = {variant.name: variant.step(settings, device) for variant in variants}
+    steps = {variant.name: variant.step(settings, device) for variant, settings in variants.items()}
     times = _times(steps, benchmark, device)
+    naive = variants[_NAIVE]
     found = _Found(
-        batch=settings.batch,
-        operations=step_operations(settings),
+        naive_batch=naive.batch,
+        operations=step_operations(naive) // naive.batch,
         peaks=peaks,
         times=times,
         memory=memory,
@@ -112,9 +113,9 @@ def measure(benchmark: StepBenchmark) -> TrainingReport:
     return TrainingReport(
         machine=Machine.here(device),
         settings=benchmark.model_dump(mode="json", by_alias=True),
-        operations_per_step=found.operations,
+        operations_per_picture=found.operations,
         matrix_peaks={name: peak / 1e12 for name, peak in peaks.items()},
-        variants=tuple(found.about(variant) for variant in variants),
+        variants=tuple(found.about(*each) for each in variants.items()),
     )
 
 
@@ -122,35 +123,47 @@ def measure(benchmark: StepBenchmark) -> TrainingReport:
 class _Found:
     """Raw findings; operations are per second in `peaks`, and the rest goes by a variant's name."""
 
-    batch: int
+    naive_batch: int
     operations: int
+    """Of a picture of each domain."""
     peaks: Mapping[str, float]
     times: Mapping[str, Times]
     memory: Mapping[str, float]
     slowest: Mapping[str, tuple[Operator, ...]]
 
-    def about(self, variant: Variant) -> Measured:
+    def about(self, variant: Variant, settings: TrainSettings) -> Measured:
         times = self.times[variant.name]
-        seconds = times.median / 1000
+        pictures_per_second = 1000 * settings.batch / times.median
+        operations_per_second = self.operations * pictures_per_second
         # PyTorch convolves float32 in TF32 where the device has it, unless told otherwise.
         peak = "tf32" if variant.precision == "fp32" and "tf32" in self.peaks else variant.precision
         return Measured(
             name=variant.name,
             precision=variant.precision,
+            batch=settings.batch,
             milliseconds=times,
-            pictures_per_second=self.batch / seconds,
-            speed_against_naive=times.speed_against(self.times[_NAIVE.name]),
-            teraflops=self.operations / seconds / 1e12,
+            pictures_per_second=pictures_per_second,
+            speed_against_naive=times.speed_against(self.times[_NAIVE.name])
+            * (settings.batch / self.naive_batch),
+            teraflops=operations_per_second / 1e12,
             peak=peak,
-            peak_share=self.operations / seconds / self.peaks[peak],
+            peak_share=operations_per_second / self.peaks[peak],
             memory_mib=self.memory.get(variant.name),
             slowest=self.slowest.get(variant.name, ()),
         )
 
 
-def _ours(benchmark: StepBenchmark) -> list[Variant]:
+def _variants(benchmark: StepBenchmark) -> dict[Variant, TrainSettings]:
+    """Tell what is measured, the naive step first, and on which batches."""
+
+    def with_batch(batch: int) -> TrainSettings:
+        settings = settings_for(benchmark.preset, benchmark.size, batch)
+        return settings.model_copy(update={"cuda_graphs": benchmark.cuda_graphs})
+
     ways = (False, True) if benchmark.compile else (False,)
-    return [Variant("ours", p, way) for p in dict.fromkeys(benchmark.precision) for way in ways]
+    ours = [Variant("ours", p, way) for p in dict.fromkeys(benchmark.precision) for way in ways]
+    naive = with_batch(benchmark.naive_batch or benchmark.batch)
+    return {_NAIVE: naive} | dict.fromkeys(ours, with_batch(benchmark.batch))
 
 
 def _device(benchmark: StepBenchmark) -> torch.device:
@@ -159,12 +172,10 @@ def _device(benchmark: StepBenchmark) -> torch.device:
     return choose_device(benchmark.device)
 
 
-def _memory(
-    variants: Sequence[Variant], settings: TrainSettings, device: torch.device
-) -> dict[str, float]:
+def _memory(variants: Mapping[Variant, TrainSettings], device: torch.device) -> dict[str, float]:
     return {
         variant.name: in_new_process(peak_memory, variant, settings, device)
-        for variant in watched(variants, "measuring memory")
+        for variant, settings in watched(list(variants.items()), "measuring memory")
     }
 
 

@@ -172,6 +172,21 @@ def test_the_step_is_measured_from_words_to_json(tmp_path, capsys, monkeypatch):
     assert "ours bf16" in capsys.readouterr().out
 
 
+def test_a_larger_batch_is_compared_by_its_pictures_with_the_authors_batch_of_one(tmp_path):
+    file = tmp_path / "step.json"
+    words = "--device cpu --size 32 --preset tiny --precision fp32 --repeats 1 --matrix 64"
+    words += " --no-memory --batch 4 --naive-batch 1"
+
+    assert training_step.main([*words.split(), "--json", str(file)]) == 0
+
+    naive, ours = json.loads(file.read_text())["variants"]
+    assert (naive["batch"], ours["batch"]) == (1, 4)
+    assert ours["pictures_per_second"] == pytest.approx(4000 / ours["milliseconds"]["median"])
+    speeds = ours["pictures_per_second"] / naive["pictures_per_second"]
+    assert ours["speed_against_naive"] == pytest.approx(speeds)
+    assert ours["teraflops"] / naive["teraflops"] == pytest.approx(speeds)
+
+
 def test_translating_is_measured_from_words_to_json(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(inference, "in_new_process", in_this_process)
     file = tmp_path / "inference.json"
