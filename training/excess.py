@@ -39,8 +39,11 @@ class ExcessPenalty:
             assert isinstance(generator, Generator)
             if saturation:
                 generator.squash.register_forward_pre_hook(self._note_colours)
-            for norm in _norms_of(generator.decode) if spikes else ():
-                norm.register_forward_hook(self._note_features)
+            for layer in generator.decode.modules() if spikes else ():
+                if isinstance(layer, InstanceNorm):
+                    layer.register_forward_hook(self._note_features)
+                elif isinstance(layer, nn.ReLU | nn.LeakyReLU):
+                    layer.inplace = False  # it would write into the features that are watched
 
     def of_passes(self) -> Loss | float:
         """Give the penalty of all passes since the last call; 0 where the weights are."""
@@ -53,15 +56,9 @@ class ExcessPenalty:
 
     def _note_features(self, _norm: nn.Module, _inputs: tuple[Tensor], features: Tensor) -> None:
         if torch.is_grad_enabled():
-            # A copy: the activation that follows writes into them.
-            exact = features.to(torch.float32, copy=True)
-            self._total = self._total + self._spikes * excess(exact, MOST_FEATURE)
+            self._total = self._total + self._spikes * excess(features.float(), MOST_FEATURE)
 
 
 def excess(values: Tensor, limit: float) -> Loss:
     """Mean square of what exceeds the limit, up or down."""
     return softshrink(values, limit).square().mean()
-
-
-def _norms_of(module: nn.Module) -> list[InstanceNorm]:
-    return [each for each in module.modules() if isinstance(each, InstanceNorm)]
