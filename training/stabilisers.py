@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from cyclegan.networks import Networks
 from cyclegan.objectives import Images, Labels
@@ -103,21 +104,20 @@ class Average:
     """Exponential moving average of the generators' weights (arXiv:1806.04498, section 3.2)."""
 
     def __init__(self, decay: float, networks: Networks) -> None:
-        self.decay = decay
+        self._mix = get_ema_multi_avg_fn(decay)
         self._mean = _generators(networks) if decay else None
 
     def update(self, networks: Networks) -> None:
         """Take the weights after a step into the mean."""
         if self._mean is None:
             return
-        mean = self._mean.values()
-        new = _generator_weights(networks).values()
-        with torch.no_grad():
-            for old, weights in zip(mean, new, strict=True):
-                if weights.is_floating_point():
-                    old.lerp_(weights, 1 - self.decay)
-                else:
-                    old.copy_(weights)  # batch norm counts
+        new = _generator_weights(networks)
+        counts = [name for name, weights in new.items() if not weights.is_floating_point()]
+        for name in counts:  # of batch norm
+            self._mean[name].copy_(new.pop(name))
+        old = [self._mean[name] for name in new]
+        # All at once: by themselves, on a GPU, each would be a kernel that Python has to ask for.
+        self._mix(old, list(new.values()), None)
 
     def state_dict(self) -> dict[str, Tensor] | None:
         """The mean weights of both generators under their names in `Networks`."""
