@@ -12,7 +12,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, PositiveInt
 from torch import Tensor, nn
 
-from cyclegan.norm import Norm, bias_before, norm_layer
+from cyclegan.norm import Norm, bias_before, normed
 
 
 class DiscriminatorConfig(BaseModel):
@@ -105,8 +105,11 @@ def discriminator(config: DiscriminatorConfig) -> PatchDiscriminator | Autoencod
 
 def _judging(inputs: int, outputs: int, stride: int, config: DiscriminatorConfig) -> nn.Sequential:
     return nn.Sequential(
-        _convolution(inputs, outputs, stride, config, bias_before(config.norm)),
-        norm_layer(config.norm, outputs),
+        *normed(
+            _convolution(inputs, outputs, stride, config, bias_before(config.norm)),
+            config.norm,
+            outputs,
+        ),
         _leaky_relu(),
     )
 
@@ -122,8 +125,11 @@ def _convolution(
 
 def _restoring(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
     return nn.Sequential(
-        nn.ConvTranspose2d(inputs, outputs, 4, 2, padding=1, bias=bias_before(norm)),
-        norm_layer(norm, outputs),
+        *normed(
+            nn.ConvTranspose2d(inputs, outputs, 4, 2, padding=1, bias=bias_before(norm)),
+            norm,
+            outputs,
+        ),
         _leaky_relu(),
     )
 

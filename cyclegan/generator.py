@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from torch.utils.checkpoint import checkpoint
 
 from cyclegan.convolutions import FewOutputsConv, ResizeConv
-from cyclegan.norm import Norm, bias_before, norm_layer
+from cyclegan.norm import Norm, bias_before, normed
 
 
 class GeneratorConfig(BaseModel):
@@ -118,11 +118,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, config: GeneratorConfig) -> None:
         super().__init__()
         self.f = nn.Sequential(
-            _conv3(channels, config),
-            norm_layer(config.norm, channels),
+            *normed(_conv3(channels, config), config.norm, channels),
             _activation(config),
-            _conv3(channels, config),
-            norm_layer(config.norm, channels),
+            *normed(_conv3(channels, config), config.norm, channels),
             *_noise(config),
         )
 
@@ -183,7 +181,7 @@ class ShuffleConv(nn.Module):
 def _finished(convolution: nn.Module, outputs: int, config: GeneratorConfig) -> nn.Sequential:
     """A convolution, norm, activation, and noise if there is any."""
     return nn.Sequential(
-        convolution, norm_layer(config.norm, outputs), _activation(config), *_noise(config)
+        *normed(convolution, config.norm, outputs), _activation(config), *_noise(config)
     )
 
 

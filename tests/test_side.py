@@ -33,8 +33,8 @@ def test_a_batch_in_parts_teaches_what_it_does_in_one(tiny_settings, objective):
     torch.testing.assert_close(losses_in_parts, losses, rtol=1e-4, atol=1e-5)
     expected = state.networks.state_dict()
     for name, weights in state_in_parts.networks.state_dict().items():
-        if name.endswith("weight"):  # a bias before instance norm moves by rounding alone
-            torch.testing.assert_close(weights, expected[name], rtol=1e-3, atol=2e-5)
+        # Where a gradient is next to nothing, Adam makes whole steps of 2e-4 of its rounding.
+        torch.testing.assert_close(weights, expected[name], rtol=1e-3, atol=1e-4)
 
 
 def test_parts_enter_the_history_as_the_batch_does(tiny_settings):
@@ -53,7 +53,7 @@ def test_blocks_that_are_computed_again_give_the_same_gradients(tiny_settings, p
 
     assert torch.equal(losses, losses_again)
     for one, other in zip(state.networks.parameters(), again.networks.parameters(), strict=True):
-        assert torch.equal(one.grad, other.grad)
+        assert one.grad is other.grad is None or torch.equal(one.grad, other.grad)
 
 
 def test_blocks_that_are_computed_again_keep_less_for_the_backward_pass(tiny_settings):

@@ -137,10 +137,11 @@ def frozen(*modules: nn.Module) -> Generator[None]:
 
     For speed alone: here they only judge, and their gradients would be thrown away.
     """
-    for module in modules:
-        module.requires_grad_(False)
+    learning = [each for m in modules for each in m.parameters() if each.requires_grad]
+    for each in learning:
+        each.requires_grad_(False)
     try:
         yield
     finally:
-        for module in modules:
-            module.requires_grad_(True)
+        for each in learning:
+            each.requires_grad_(True)
