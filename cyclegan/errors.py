@@ -43,3 +43,8 @@ class TrainingFailed(CycleGANError):
 
 class UsageError(CycleGANError):
     """A command cannot run as it was asked to."""
+
+
+def first_line(error: Exception) -> str:
+    """Give the first line of what a library's error says, or its type where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

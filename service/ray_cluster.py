@@ -40,7 +40,7 @@ for _name, _value in _ENVIRONMENT.items():
 import ray  # noqa: E402
 
 from cyclegan.cores import available_cores  # noqa: E402
-from cyclegan.errors import UsageError  # noqa: E402
+from cyclegan.errors import UsageError, first_line  # noqa: E402
 
 _STORE_BYTES = 200_000_000  # for names and answers; no pictures lie in it
 
@@ -72,7 +72,7 @@ def cluster(address: str | None, tell: bool) -> Generator[None]:
             )
     except (ConnectionError, ValueError) as error:
         raise UsageError(
-            f"there is no Ray cluster at {address} ({str(error).splitlines()[0]}); give another "
+            f"there is no Ray cluster at {address} ({first_line(error)}); give another "
             "--ray-address, or none for one of this machine's own"
         ) from None
     try:

@@ -11,7 +11,7 @@ from service.ray_cluster import cluster  # isort: skip - sets what Ray reads whe
 from ray import serve
 
 from cyclegan.command_line import parse
-from cyclegan.errors import UsageError
+from cyclegan.errors import UsageError, first_line
 from service.app import load_catalogue
 from service.listening import check_nobody_else_gets_here, take_port, url_of
 from service.ray_app import RayServiceSettings, application
@@ -55,7 +55,7 @@ def _start(settings: RayServiceSettings) -> None:
         serve.run(application(settings), name=_NAME)
     except RuntimeError as error:
         raise UsageError(
-            f"no replica could be started ({str(error).splitlines()[0]}); the reason stands in "
+            f"no replica could be started ({first_line(error)}); the reason stands in "
             "the lines above"
         ) from None
 

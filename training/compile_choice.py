@@ -7,6 +7,7 @@ from time import perf_counter
 
 import torch
 
+from cyclegan.errors import first_line
 from training.ranks import Ranks
 from training.recording import warm_up_steps
 from training.settings import TrainSettings
@@ -41,8 +42,7 @@ def _is_worth_it(settings: TrainSettings, device: torch.device) -> bool:
         step = _trial(settings.model_copy(update={"compile": "on"}), device)
         step()
     except Exception as error:  # whatever compilers throw
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        logger.warning("torch.compile fails (%s); training goes on without it", reason)
+        logger.warning("torch.compile fails (%s); training goes on without it", first_line(error))
         return False
     logger.info("compiled in %.0f s", perf_counter() - begin)
     if settings.compile == "on":

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import distributed
 
-from cyclegan.errors import TrainingFailed, UsageError
+from cyclegan.errors import TrainingFailed, UsageError, first_line
 
 Thing = TypeVar("Thing")
 
@@ -94,7 +94,7 @@ def joined_ranks(device: torch.device) -> Generator[Ranks]:
             raise
         raise TrainingFailed(
             f"rank {os.environ['RANK']} lost another rank, whose end torchrun tells "
-            f"({str(error).splitlines()[0]}); the last checkpoint is whole, the same command goes "
+            f"({first_line(error)}); the last checkpoint is whole, the same command goes "
             "on from there"
         ) from None
 
