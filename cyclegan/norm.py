@@ -55,10 +55,11 @@ def normed(convolution: nn.Module, norm: Norm, channels: int) -> tuple[nn.Module
     """Pair a convolution to `channels` channels with the norm behind it.
 
     Biases that instance norm subtracts again do not learn: their gradients are zero but for
-    rounding, and adding those up took 3.5 % of a step on a GPU (docs/log.md).
+    rounding, and adding those up took 3.5 % of a step on a GPU (docs/log.md). Those of a pixel
+    shuffle are four to a channel, of which instance norm takes the mean alone.
     """
     if norm == "instance":
         for name, weights in convolution.named_parameters():
-            if name.endswith("bias"):
+            if name.endswith("bias") and len(weights) == channels:
                 weights.requires_grad_(False)
     return convolution, norm_layer(norm, channels)

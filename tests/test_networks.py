@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from cyclegan.discriminator import DiscriminatorConfig
@@ -46,3 +47,32 @@ def test_both_directions_start_differently(tiny_networks):
     assert (
         networks.disc_a.config == networks.disc_b.config == DiscriminatorConfig(width=4, layers=2)
     )
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "resize", "shuffle"])
+@pytest.mark.parametrize("downsampling", ["strided", "average"])
+@pytest.mark.parametrize("block", ["full", "separable"])
+def test_biases_that_instance_norm_takes_away_again_do_not_learn(upsampling, downsampling, block):
+    generator = GeneratorConfig(
+        width=4, blocks=1, block=block, upsampling=upsampling, downsampling=downsampling
+    )
+    discriminator = DiscriminatorConfig(width=4, layers=2, downsampling=downsampling)
+    networks = Networks(NetworksConfig(generator=generator, discriminator=discriminator)).double()
+    weights = dict(networks.gen_ab.named_parameters()) | dict(networks.disc_b.named_parameters())
+    resting = {name for name, weight in weights.items() if not weight.requires_grad}
+    networks.requires_grad_(True)
+
+    made = networks.gen_ab(torch.rand(1, 3, 16, 16, dtype=torch.float64) * 2 - 1).double()
+    gradients = torch.autograd.grad(networks.disc_b(made).square().mean(), list(weights.values()))
+
+    sizes = {name: each.abs().max() for name, each in zip(weights, gradients, strict=True)}
+    assert resting == {name for name, size in sizes.items() if size < 1e-12}
+    assert resting
+
+
+def test_with_batch_norm_all_weights_learn():
+    generator = GeneratorConfig(width=4, blocks=1, norm="batch")
+    discriminator = DiscriminatorConfig(width=4, layers=2, norm="batch")
+    networks = Networks(NetworksConfig(generator=generator, discriminator=discriminator))
+
+    assert all(weight.requires_grad for weight in networks.parameters())
