@@ -55,8 +55,8 @@ def normed(convolution: nn.Module, norm: Norm, channels: int) -> tuple[nn.Module
     """Pair a convolution to `channels` channels with the norm behind it.
 
     Biases that instance norm subtracts again do not learn: their gradients are zero but for
-    rounding, and adding those up took 3.5 % of a step on a GPU (docs/log.md). Those of a pixel
-    shuffle are four to a channel, of which instance norm takes the mean alone.
+    rounding, and adding those up took 3.5 % of a step on a GPU (docs/training-speed.md). Those of
+    a pixel shuffle are four to a channel, of which instance norm takes the mean alone.
     """
     if norm == "instance":
         for name, weights in convolution.named_parameters():
