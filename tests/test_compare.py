@@ -217,7 +217,8 @@ def test_what_is_measured_is_what_export_would_take(drawn, tmp_path):
 
     for name, mean in checkpoint.averaged.items():
         assert torch.equal(networks[name], mean)
-        assert not torch.equal(networks[name], checkpoint.weights[name])
+        if name.endswith("weight"):  # biases before instance norm do not learn
+            assert not torch.equal(networks[name], checkpoint.weights[name])
 
 
 def test_a_recipe_holds_for_all_runs(drawn, tmp_path):
