@@ -276,8 +276,9 @@ def test_an_idle_connection_is_kept_as_long_as_it_should_be(models):
         socket.create_connection(("127.0.0.1", service.port), timeout=4) as connection,
     ):
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-        connection.recv(1 << 16)
-        assert connection.recv(1) == b""  # closed, before uvicorn's 5 seconds
+        # To the end, as head and body may come apart: closed before uvicorn's 5 seconds.
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
 
 
 def test_proxies_are_addresses_or_networks(monkeypatch):
