@@ -14,7 +14,8 @@ CPU = torch.device("cpu")
 
 def after_steps(settings, count=4):
     """Losses of the last step and the state; the history of 2 exchanges from the second on."""
-    random = torch.Generator().manual_seed(5)
+    # Pictures without a gradient next to nothing, of whose rounding Adam would make whole steps.
+    random = torch.Generator().manual_seed(7)
     state = TrainState.start(settings, CPU)
     shape = settings.pictures_per_step, 3, 16, 16
     for _ in range(count):
@@ -33,8 +34,7 @@ def test_a_batch_in_parts_teaches_what_it_does_in_one(tiny_settings, objective):
     torch.testing.assert_close(losses_in_parts, losses, rtol=1e-4, atol=1e-5)
     expected = state.networks.state_dict()
     for name, weights in state_in_parts.networks.state_dict().items():
-        # Where a gradient is next to nothing, Adam makes whole steps of 2e-4 of its rounding.
-        torch.testing.assert_close(weights, expected[name], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(weights, expected[name], rtol=1e-3, atol=2e-5)
 
 
 def test_parts_enter_the_history_as_the_batch_does(tiny_settings):
