@@ -472,21 +472,20 @@ def test_a_new_run_does_not_go_back_to_the_healthy_checkpoint_of_a_deleted_one(
 
 
 @pytest.mark.usefixtures("often")
-@pytest.mark.parametrize("stop", [23, 40, 67])
-def test_a_continued_run_says_what_an_uninterrupted_one_does(
-    settings_of, tmp_path, monkeypatch, stop
-):
+def test_a_continued_run_says_what_an_uninterrupted_one_does(settings_of, tmp_path, monkeypatch):
     freeze_generators(monkeypatch, until=55)
-    whole = settings_of(f"--steps 90 --run {tmp_path}/whole")
-    train(whole)
+    whole = tmp_path / "whole"
+    train(settings_of(f"--steps 90 --run {whole}"))
 
-    train(settings_of(f"--steps {stop}"))
-    with (settings_of().run / "findings.jsonl").open("a") as file:
-        file.write('{"step": 89, "kind": "of a killed run"}\n{"st')
-    train(settings_of("--steps 90"))
+    for stop in (23, 40, 67):
+        run = tmp_path / f"stopped-at-{stop}"
+        train(settings_of(f"--steps {stop} --run {run}"))
+        with (run / "findings.jsonl").open("a") as file:
+            file.write('{"step": 89, "kind": "of a killed run"}\n{"st')
+        train(settings_of(f"--steps 90 --run {run}"))
 
-    assert findings_in(settings_of().run) == findings_in(whole.run) != []
-    assert_same(everything_in(settings_of().run), everything_in(whole.run))
+        assert findings_in(run) == findings_in(whole) != []
+        assert_same(everything_in(run), everything_in(whole))
 
 
 def test_rollback_without_the_doctor_is_refused(settings_of):

@@ -1,6 +1,7 @@
 """It learns: on drawn scenes, whose true counterpart is known and never shown in training.
 
-At 32 pixels and with small networks, so that it takes a minute; docs/log.md has the numbers.
+At 32 pixels and with small networks, so that it takes a minute; docs/log.md has the numbers. That
+neither loss can be left out takes two minutes more, so it is among the long tests.
 """
 
 import numpy as np
@@ -79,6 +80,7 @@ def test_the_error_to_the_true_counterpart_falls_to_less_than_half(scenes, tmp_p
     assert max(errors["summer again"], errors["winter again"]) < 0.42, errors
 
 
+@pytest.mark.long
 def test_without_the_cycle_loss_it_does_not_learn(scenes, tmp_path):
     # The identity loss, whose weight counts in that of the cycle loss, stays as it is.
     without = LossWeights(cycle=1e-9, identity=0.5 * 10 / 1e-9)
@@ -89,6 +91,7 @@ def test_without_the_cycle_loss_it_does_not_learn(scenes, tmp_path):
     assert errors["to winter"] > 0.5, errors
 
 
+@pytest.mark.long
 def test_without_the_adversarial_loss_it_does_not_learn(scenes, tmp_path, monkeypatch):
     monkeypatch.setattr(objectives, "lsgan_generator", lambda scores: 0 * scores.mean())
 
