@@ -89,5 +89,6 @@ def _caption(evaluation: Evaluation) -> str:
         f"Distances are to real training pictures of the target ({counts}); in brackets those of "
         "its own test pictures and of the untranslated ones, and excess is where between these the "
         f"translated ones are: 0 is real, 1 nothing done. Pictures of {protocol.side} px "
-        f"({protocol.resize}), seed {protocol.seed}, {protocol.engine}."
+        f"({protocol.resize}), {protocol.patches:,} patches of each set, seed {protocol.seed}, "
+        f"{protocol.engine}."
     )

@@ -103,6 +103,8 @@ class Protocol(BaseModel):
     reference: str = "real training pictures of the target"
     reference_pictures: dict[str, int]
     """By domain: how many there are."""
+    patches: int
+    """Of each set and level, of sliced Wasserstein distances."""
     seed: int
     engine: str
     versions: dict[str, str]

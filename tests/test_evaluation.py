@@ -19,7 +19,7 @@ from torch import nn
 from cyclegan.__main__ import main
 from cyclegan.contract import FILE_AB, FILE_BA
 from cyclegan.errors import DataError, ModelError, UsageError
-from evaluation import content, sliced_wasserstein
+from evaluation import content, evaluation, sliced_wasserstein
 from evaluation.domain_classifier import DomainClassifier
 from evaluation.evaluate_command import _side_of_training
 from evaluation.exported_pair import ExportedPair
@@ -39,7 +39,7 @@ def noise(count, side=32, low=0, high=256):
 
 @pytest.fixture
 def few_patches(monkeypatch):
-    monkeypatch.setattr(sliced_wasserstein, "PATCHES", 2000)
+    monkeypatch.setattr(evaluation, "PATCHES", 2000)
 
 
 # Sliced Wasserstein distance
@@ -87,38 +87,35 @@ def test_a_patch_is_a_square_of_a_picture():
     assert {tuple(patch.tolist()) for patch in drawn} == windows
 
 
-def test_the_distance_of_one_dimension_is_that_of_the_sorted_numbers(monkeypatch):
+def test_the_distance_of_one_dimension_is_that_of_the_sorted_numbers():
     """Along one direction it is the earth mover's distance, which is known."""
-    monkeypatch.setattr(sliced_wasserstein, "DIRECTIONS", 128)
     one, other = torch.tensor([[0.0], [1.0], [5.0]]), torch.tensor([[6.0], [1.0], [2.0]])
 
-    distance = sliced_wasserstein._distance(one, other, torch.Generator().manual_seed(0))
+    distance = sliced_wasserstein._distance(one, other, torch.tensor([[1.0, -1.0]]))
 
-    # In one dimension every direction is 1 or -1.
     assert distance == pytest.approx((1 + 1 + 1) / 3)
 
 
-@pytest.mark.usefixtures("few_patches")
 def test_the_same_patches_are_nearer_than_others_and_numbers_of_pictures_may_differ():
     smooth = torch.nn.functional.interpolate(noise(6, 8).float(), 32, mode="bicubic")
     smooth = smooth.clamp(0, 255).byte()
 
-    same = sliced_wasserstein.sliced_wasserstein(noise(10), noise(7), seed=0)
-    other = sliced_wasserstein.sliced_wasserstein(noise(10), smooth, seed=0)
+    reference = sliced_wasserstein.Reference(noise(10), 2000, seed=0)
+
+    same, other = reference.distances(noise(7)), reference.distances(smooth)
 
     assert len(same) == len(other) == 2
     assert same[0] < other[0] / 2
 
 
-@pytest.mark.usefixtures("few_patches")
-def test_a_seed_gives_the_same_distance_again():
+def test_a_seed_gives_the_same_distance_again_whatever_was_measured_before():
     one, other = noise(4), noise(4)
+    reference = sliced_wasserstein.Reference(one, 2000, seed=0)
 
-    first, second, third = (
-        sliced_wasserstein.sliced_wasserstein(one, other, seed) for seed in (0, 0, 1)
-    )
+    first, _, second = (reference.distances(each) for each in (other, noise(9), other))
 
-    assert first == second != third
+    assert first == second == sliced_wasserstein.Reference(one, 2000, seed=0).distances(other)
+    assert first != sliced_wasserstein.Reference(one, 2000, seed=1).distances(other)
 
 
 def test_an_excess_is_where_between_floor_and_nothing_done_it_lies():

@@ -12,7 +12,7 @@ from cyclegan.checkpoint import Checkpoint
 from cyclegan.errors import CheckpointError, DataError, UsageError
 from cyclegan.networks import Networks
 from cyclegan.pixels import to_bytes
-from evaluation import sliced_wasserstein
+from training import validation
 from training.folders import find_folders
 from training.loop import train
 from training.pictures import picture_files, read_squares
@@ -23,7 +23,7 @@ from training.validation_settings import ValidationSettings
 
 @pytest.fixture(autouse=True)
 def _few_patches(monkeypatch):
-    monkeypatch.setattr(sliced_wasserstein, "PATCHES", 2048)
+    monkeypatch.setattr(validation, "_PATCHES", 2048)
 
 
 @pytest.fixture

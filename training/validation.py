@@ -12,7 +12,7 @@ from cyclegan.errors import DataError
 from cyclegan.networks import Networks
 from cyclegan.pixels import Pictures, to_bytes, to_signed
 from evaluation.content import cycle_error, edge_correlation
-from evaluation.sliced_wasserstein import sliced_wasserstein
+from evaluation.sliced_wasserstein import Reference
 from training.folders import DataFolders
 from training.pictures import picture_files, read_squares
 from training.samples import evenly
@@ -23,6 +23,7 @@ SCORES = "validation.jsonl"
 """File of a run's folder, a line for each measurement."""
 
 _REFERENCES = 4  # real pictures of the target for each that is translated: a steadier reference
+_PATCHES = 32_768  # of each set; a quarter of those of `cyclegan evaluate`, for the memory
 _SCALES = 2  # the finest, on which translations differ most
 _LEAST_SPAN = 0.01  # between untranslated and real pictures, as a share of the latter's distance
 _BATCH = 4
@@ -91,7 +92,7 @@ class _Target:
     """Real pictures of a domain, and how far others are from them."""
 
     def __init__(self, train: Pictures, test: Pictures, untranslated: Pictures, seed: int) -> None:
-        self._train, self._seed = train, seed
+        self._real = Reference(train, _PATCHES, seed)
         self._floor, nothing = self._distance(test), self._distance(untranslated)
         # Of domains whose textures are alike the excess is noise, which this keeps within bounds.
         self._span = max(nothing - self._floor, _LEAST_SPAN * self._floor)
@@ -100,7 +101,7 @@ class _Target:
         return (self._distance(translated) - self._floor) / self._span
 
     def _distance(self, pictures: Pictures) -> float:
-        return sum(sliced_wasserstein(self._train, pictures, self._seed)[:_SCALES])
+        return sum(self._real.distances(pictures)[:_SCALES])
 
 
 def read_scores(run: Path) -> list[tuple[int, Score]]:
