@@ -78,7 +78,10 @@ def _distance(distance: Distance | None, form: str, times: float = 1) -> str:
         for value in (distance.translated, distance.floor, distance.untranslated)
     )
     excess = distance.excess
-    told = "no difference to bridge" if excess is None else f"excess {excess:.2f}"
+    if excess is None:
+        told = f"{distance.translated / max(distance.floor, 1e-8):.1f} times the floor"
+    else:
+        told = f"excess {excess:.2f}"
     return f"{made} ({floor} to {nothing}): {told}"
 
 
@@ -87,8 +90,9 @@ def _caption(evaluation: Evaluation) -> str:
     counts = ", ".join(f"{n} of {name}" for name, n in protocol.reference_pictures.items())
     return (
         f"Distances are to real training pictures of the target ({counts}); in brackets those of "
-        "its own test pictures and of the untranslated ones, and excess is where between these the "
-        f"translated ones are: 0 is real, 1 nothing done. Pictures of {protocol.side} px "
-        f"({protocol.resize}), {protocol.patches:,} patches of each set, seed {protocol.seed}, "
-        f"{protocol.engine}."
+        "its own test pictures, the floor, and of the untranslated ones, and excess is where "
+        "between these the translated ones are: 0 is real, 1 nothing done. Where the untranslated "
+        "ones are hardly farther than the floor, it is told how many times the floor they are. "
+        f"Pictures of {protocol.side} px ({protocol.resize}), {protocol.patches:,} patches of each "
+        f"set, seed {protocol.seed}, {protocol.engine}."
     )

@@ -19,7 +19,7 @@ from torch import nn
 from cyclegan.__main__ import main
 from cyclegan.contract import FILE_AB, FILE_BA
 from cyclegan.errors import DataError, ModelError, UsageError
-from evaluation import content, evaluation, sliced_wasserstein
+from evaluation import content, evaluation, evaluation_table, sliced_wasserstein
 from evaluation.domain_classifier import DomainClassifier
 from evaluation.evaluate_command import _side_of_training
 from evaluation.exported_pair import ExportedPair
@@ -116,6 +116,15 @@ def test_a_seed_gives_the_same_distance_again_whatever_was_measured_before():
 
     assert first == second == sliced_wasserstein.Reference(one, 2000, seed=0).distances(other)
     assert first != sliced_wasserstein.Reference(one, 2000, seed=1).distances(other)
+
+
+@pytest.mark.parametrize(
+    ("untranslated", "told"), [(14.0, "excess 5.00"), (10.5, "3.0 times the floor")]
+)
+def test_a_distance_is_told_as_an_excess_or_beside_the_floor(untranslated, told):
+    distance = Distance(translated=30.0, floor=10.0, untranslated=untranslated)
+
+    assert evaluation_table._distance(distance, ".1f").endswith(f"): {told}")
 
 
 def test_an_excess_is_where_between_floor_and_nothing_done_it_lies():
