@@ -77,12 +77,15 @@ def _distance(distance: Distance | None, form: str, times: float = 1) -> str:
         format(times * value, form)
         for value in (distance.translated, distance.floor, distance.untranslated)
     )
-    excess = distance.excess
-    if excess is None:
-        told = f"{distance.translated / max(distance.floor, 1e-8):.1f} times the floor"
-    else:
-        told = f"excess {excess:.2f}"
-    return f"{made} ({floor} to {nothing}): {told}"
+    return f"{made} ({floor} to {nothing}): {_told(distance)}"
+
+
+def _told(distance: Distance) -> str:
+    if distance.excess is not None:
+        return f"excess {distance.excess:.2f}"
+    if distance.floor <= 0:  # as an estimate without bias, KID may be
+        return "no difference to bridge"
+    return f"{distance.translated / distance.floor:.1f} times the floor"
 
 
 def _caption(evaluation: Evaluation) -> str:

@@ -119,10 +119,15 @@ def test_a_seed_gives_the_same_distance_again_whatever_was_measured_before():
 
 
 @pytest.mark.parametrize(
-    ("untranslated", "told"), [(14.0, "excess 5.00"), (10.5, "3.0 times the floor")]
+    ("floor", "untranslated", "told"),
+    [
+        (10.0, 14.0, "excess 5.00"),
+        (10.0, 10.5, "3.0 times the floor"),
+        (-0.1, -0.2, "no difference to bridge"),
+    ],
 )
-def test_a_distance_is_told_as_an_excess_or_beside_the_floor(untranslated, told):
-    distance = Distance(translated=30.0, floor=10.0, untranslated=untranslated)
+def test_a_distance_is_told_as_an_excess_or_beside_the_floor(floor, untranslated, told):
+    distance = Distance(translated=30.0, floor=floor, untranslated=untranslated)
 
     assert evaluation_table._distance(distance, ".1f").endswith(f"): {told}")
 
