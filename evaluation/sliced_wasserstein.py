@@ -28,7 +28,9 @@ Patches = Float[Tensor, "p 147"]
 class Reference:
     """A set of pictures, cut into patches once, that others are compared with."""
 
-    def __init__(self, pictures: Pictures, patches: int, seed: int) -> None:
+    def __init__(
+        self, pictures: Pictures, patches: int, seed: int, scales: int | None = None
+    ) -> None:
         """Draw the patches.
 
         Args:
@@ -36,27 +38,39 @@ class Reference:
             patches: Of each set and level, whatever the number of pictures: with fewer all
                 distances are greater, by what chance adds.
             seed: Of the patches and the directions; another gives slightly other numbers.
+            scales: How many to compare, the finest first; all if not given.
         """
-        self._patches = patches
+        self._patches, self._scales = patches, scales
         random = Generator().manual_seed(seed)
         # The same for all that are compared, so that their differences are not of the directions.
         directions = torch.randn(3 * PATCH**2, DIRECTIONS, generator=random)
         self._directions = directions / directions.norm(dim=0)
-        self._levels = [_normalized(each) for each in _patches(pictures, patches, random)]
+        self._levels = [_normalized(each) for each in self._drawn_from(pictures, random)]
         self._behind = random.get_state()
 
     def distances(self, pictures: Pictures) -> list[float]:
         """Measure how far pictures of the same size are, on each scale; 0 for the same patches.
 
         Returns:
-            For each level of the pyramid, the finest first, the mean absolute difference of the
+            For each level that is compared, the finest first, the mean absolute difference of the
             sorted projections, times 1,000 as in the paper. What was measured before does not
             matter.
         """
         random = Generator()
         random.set_state(self._behind)
-        levels = zip(self._levels, _patches(pictures, self._patches, random), strict=True)
+        levels = zip(self._levels, self._drawn_from(pictures, random), strict=True)
         return [1000 * _distance(a, _normalized(b), self._directions) for a, b in levels]
+
+    def _drawn_from(self, pictures: Pictures, random: Generator) -> Iterator[Patches]:
+        """Draw as many patches from each level of the pictures' pyramids."""
+        per_picture = -(-self._patches // len(pictures))
+        pyramids = (
+            laplacian_pyramid(to_signed(each))[: self._scales] for each in pictures.split(1)
+        )
+        drawn = [[_drawn(level[0], per_picture, random) for level in each] for each in pyramids]
+        for level in zip(*drawn, strict=True):
+            patches = torch.cat(level)
+            yield patches[torch.randperm(len(patches), generator=random)[: self._patches]]
 
 
 def sides(side: int) -> list[int]:
@@ -87,18 +101,6 @@ def _enlarged(images: Images) -> Float[Tensor, "n 3 2*h 2*w"]:
     spread = images.new_zeros(n, channels, 2 * height, 2 * width)
     spread[:, :, ::2, ::2] = 4 * images  # the three zeros beside each keep the mean
     return _blurred(spread)
-
-
-def _patches(pictures: Pictures, count: int, random: Generator) -> Iterator[Patches]:
-    """Draw as many patches from each level of the pictures' pyramids."""
-    per_picture = -(-count // len(pictures))
-    drawn = [
-        [_drawn(level[0], per_picture, random) for level in laplacian_pyramid(to_signed(each))]
-        for each in pictures.split(1)
-    ]
-    for level in zip(*drawn, strict=True):
-        patches = torch.cat(level)
-        yield patches[torch.randperm(len(patches), generator=random)[:count]]
 
 
 def _drawn(image: Float[Tensor, "3 h w"], count: int, random: Generator) -> Patches:

@@ -118,6 +118,17 @@ def test_a_seed_gives_the_same_distance_again_whatever_was_measured_before():
     assert first != sliced_wasserstein.Reference(one, 2000, seed=1).distances(other)
 
 
+def test_the_finest_scales_alone_can_be_compared():
+    one, other = noise(4), noise(4)
+
+    [finest] = sliced_wasserstein.Reference(one, 2000, seed=0, scales=1).distances(other)
+
+    # Other patches are drawn, since none are of the coarser scales.
+    whole = sliced_wasserstein.Reference(one, 2000, seed=0).distances(other)
+    assert finest == pytest.approx(whole[0], rel=0.2)
+    assert finest != pytest.approx(whole[1], rel=0.2)
+
+
 @pytest.mark.parametrize(
     ("floor", "untranslated", "told"),
     [

@@ -92,7 +92,7 @@ class _Target:
     """Real pictures of a domain, and how far others are from them."""
 
     def __init__(self, train: Pictures, test: Pictures, untranslated: Pictures, seed: int) -> None:
-        self._real = Reference(train, _PATCHES, seed)
+        self._real = Reference(train, _PATCHES, seed, _SCALES)
         self._floor, nothing = self._distance(test), self._distance(untranslated)
         # Of domains whose textures are alike the excess is noise, which this keeps within bounds.
         self._span = max(nothing - self._floor, _LEAST_SPAN * self._floor)
@@ -101,7 +101,7 @@ class _Target:
         return (self._distance(translated) - self._floor) / self._span
 
     def _distance(self, pictures: Pictures) -> float:
-        return sum(self._real.distances(pictures)[:_SCALES])
+        return sum(self._real.distances(pictures))
 
 
 def read_scores(run: Path) -> list[tuple[int, Score]]:
