@@ -1,4 +1,4 @@
-"""Beginning with the networks of another run, also where its generators upsample in another way.
+"""Beginning with the networks of another run, also where its generators end or upsample otherwise.
 
 A transposed convolution of stride 2 and a convolution after nearest-neighbour resizing are both
 linear, but not the same: the former treats pixels of even and odd places differently, which is
@@ -41,13 +41,16 @@ def adopt_generators(networks: Networks, gen_ab: Generator, gen_ba: Generator) -
 
     Raises:
         CheckpointError: They are of another shape, beyond the way of upsampling, or give
-            something else.
+            something else, beyond details for a generator that retouches.
     """
     for ours, theirs in ((networks.gen_ab, gen_ab), (networks.gen_ba, gen_ba)):
         weights, shape = theirs.state_dict(), theirs.config
         if (shape.upsampling, ours.config.upsampling) == ("transposed", "resize"):
             weights = dict(_resized(weights))
             shape = shape.model_copy(update={"upsampling": "resize"})
+        if (shape.output, ours.config.output) == ("detail", "retouch"):
+            weights = dict(_retouching(weights))
+            shape = shape.model_copy(update={"output": "retouch"})
         _check_alike(shape, ours.config)
         ours.load_state_dict(weights)
 
@@ -104,3 +107,10 @@ def _resized(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
             yield new, as_resizing(weight) if weight.ndim == 4 else weight
         else:
             yield name, weight
+
+
+def _retouching(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Let the last layer want the finest structure as strong as it is."""
+    for name, weight in weights.items():
+        is_last = name.startswith("decode.2.")
+        yield name, torch.cat([weight, torch.zeros_like(weight[:1])]) if is_last else weight

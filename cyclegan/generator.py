@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, interpolate, pad
 from torch.utils.checkpoint import checkpoint
 
 from cyclegan.convolutions import FewOutputsConv, ResizeConv
@@ -41,9 +41,10 @@ class GeneratorConfig(BaseModel):
     """Standard deviation of noise behind every layer while training (ganhacks, tip 13)."""
     norm: Norm = "instance"
     """Normalisation; the paper's is instance."""
-    output: Literal["image", "detail"] = "image"
-    """The whole translation as in the paper, or what is painted upon the input's blurred colours,
-    which instance norm would lose."""
+    output: Literal["image", "detail", "retouch"] = "image"
+    """The whole translation as in the paper; what is painted upon the input's blurred colours,
+    which instance norm would lose; or the same, smoothed, under the input's own finest structure,
+    made stronger or weaker: a grain that a network without random numbers could only weave."""
 
 
 class Stages(NamedTuple):
@@ -86,7 +87,7 @@ class Generator(nn.Module):
         self.decode = nn.Sequential(
             _finished(_doubling(4 * k, 2 * k, config), 2 * k, config),
             _finished(_doubling(2 * k, k, config), k, config),
-            FewOutputsConv(k, 3, 7),
+            FewOutputsConv(k, 4 if config.output == "retouch" else 3, 7),
         )
         self.squash = nn.Tanh()
 
@@ -100,9 +101,21 @@ class Generator(nn.Module):
         transformed = self._transformed(encoded)
         # In float32 even under autocast: bfloat16 would round to half a level of 255.
         decoded = self.decode(transformed).float()
-        if self.config.output == "detail":
-            decoded = decoded + blurred_colours(images)
-        return Stages(encoded, transformed, self.squash(decoded))
+        return Stages(encoded, transformed, self._painted(decoded, images))
+
+    def _painted(
+        self, decoded: Float[Tensor, "n c h w"], images: Float[Tensor, "n 3 h w"]
+    ) -> Float[Tensor, "n 3 h w"]:
+        match self.config.output:
+            case "image":
+                return self.squash(decoded)
+            case "detail":
+                return self.squash(decoded + blurred_colours(images))
+            case "retouch":
+                colours, strength = decoded.split((3, 1), dim=1)
+                coarse = self.squash(smoothed(colours) + blurred_colours(images))
+                # Not through tanh, which would take away the texture of snow and of dark woods.
+                return (coarse + (1 + strength) * finest(images)).clamp(-1, 1)
 
     def _transformed(self, features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         if not (self.recomputes_blocks and torch.is_grad_enabled()):
@@ -140,6 +153,28 @@ def blurred_colours(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"
     # The inverse of tanh within 0.04, but finite at 1 and with a gradient of 6 at most.
     small = small / (1 - small.square() / 2)
     return interpolate(small, scale_factor=4.0, mode="bilinear", align_corners=False)
+
+
+def finest(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """Give the finest level of the Laplacian pyramid, which is finer than some two pixels."""
+    return images - smoothed(images)
+
+
+def smoothed(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """Weigh 5×5 pixels by 1 4 6 4 1 along both axes (Burt and Adelson 1983, section 2).
+
+    Of what alternates from pixel to pixel nothing is left, and of stripes with a period of four
+    pixels a quarter.
+    """
+    padded = pad(images, (2, 2, 2, 2), mode="reflect")
+    return _binomial(_binomial(padded, 2), 3)
+
+
+def _binomial(images: Tensor, axis: int) -> Tensor:
+    """Weigh five neighbours along an axis; sums stay in float32 under autocast."""
+    length = images.shape[axis] - 4
+    a, b, c, d, e = (images.narrow(axis, start, length) for start in range(5))
+    return (a + 4 * b + 6 * c + 4 * d + e) / 16
 
 
 class Noise(nn.Module):

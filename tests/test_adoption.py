@@ -5,7 +5,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, interpolate
 from cyclegan.adoption import adopt_discriminators, adopt_generators, as_resizing
 from cyclegan.discriminator import DiscriminatorConfig
 from cyclegan.errors import CheckpointError
-from cyclegan.generator import GeneratorConfig
+from cyclegan.generator import GeneratorConfig, blurred_colours, smoothed
 from cyclegan.networks import Networks, NetworksConfig, initialise
 
 
@@ -95,6 +95,19 @@ def test_transposed_generators_become_resizing_ones_that_paint_much_the_same():
     adopt_generators(ours, theirs.gen_ab, theirs.gen_ba)
 
     assert (ours.gen_ab(images) - expected).abs().mean() < 0.8 * before
+
+
+def test_generators_of_details_become_ones_that_retouch():
+    """They paint as before but for the finest structure, which becomes that of the picture."""
+    theirs, ours = networks_of(seed=1, output="detail"), networks_of(seed=2, output="retouch")
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    details = theirs.gen_ab.decode(theirs.gen_ab.transform(theirs.gen_ab.encode(image)))
+
+    adopt_generators(ours, theirs.gen_ab, theirs.gen_ba)
+
+    coarse = torch.tanh(smoothed(details) + blurred_colours(image))
+    expected = (coarse + image - smoothed(image)).clamp(-1, 1)
+    torch.testing.assert_close(ours.gen_ab(image), expected)
 
 
 @pytest.mark.parametrize(

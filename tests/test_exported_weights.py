@@ -48,6 +48,7 @@ def folder(tmp_path, contents):
     "config",
     [
         {"block": "separable", "upsampling": "resize", "output": "detail"},
+        {"block": "separable", "upsampling": "resize", "output": "retouch"},
         {"upsampling": "shuffle", "downsampling": "average", "norm": "none"},
         {"norm": "batch", "activation": "leaky_relu"},
     ],

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from cyclegan.generator import Generator, GeneratorConfig, blurred_colours
+from cyclegan.generator import Generator, GeneratorConfig, blurred_colours, smoothed
 from cyclegan.networks import initialise
 
 
@@ -25,7 +25,7 @@ def test_separable_blocks_have_a_fraction_of_the_weights():
 @pytest.mark.parametrize("upsampling", ["transposed", "resize"])
 @pytest.mark.parametrize("block", ["full", "separable"])
 @pytest.mark.parametrize("norm", ["instance", "batch", "none"])
-@pytest.mark.parametrize("output", ["image", "detail"])
+@pytest.mark.parametrize("output", ["image", "detail", "retouch"])
 def test_the_output_has_the_size_of_the_input_and_the_range_of_tanh(
     output, upsampling, block, norm
 ):
@@ -145,3 +145,66 @@ def test_colours_at_the_limit_pass_a_small_gradient():
     blurred_colours(image)[:, :, 8:12, 8:12].sum().backward()
 
     assert image.grad.sum(dim=(2, 3)).max() <= 6.01 * 16
+
+
+def test_smoothing_weighs_5_by_5_pixels_binomially():
+    """By hand: 1 4 6 4 1, and once more where the border mirrors it."""
+    spot = torch.zeros(1, 1, 16, 16)
+    spot[:, :, 8, 1] = 256
+
+    expected = torch.outer(torch.tensor([1.0, 4, 6, 4, 1]), torch.tensor([8.0, 7, 4, 1]))
+    torch.testing.assert_close(smoothed(spot)[0, 0, 6:11, :4], expected)
+    assert smoothed(spot).sum() == expected.sum()
+
+
+def test_smoothing_takes_away_what_alternates_from_pixel_to_pixel():
+    checks = torch.tensor([[-1.0, 1.0], [1.0, -1.0]]).repeat(8, 8).expand(2, 3, 16, 16)
+
+    assert smoothed(checks).abs().max() < 1e-6
+
+
+def retouching(strength):
+    """A generator that paints nothing, and wants the finest structure as much stronger."""
+    generator = Generator(GeneratorConfig(width=4, blocks=1, output="retouch"))
+    torch.nn.init.zeros_(generator.decode[-1].weight)
+    with torch.no_grad():
+        generator.decode[-1].bias.copy_(torch.tensor([0.0, 0.0, 0.0, strength]))
+    return generator
+
+
+@pytest.mark.parametrize(("strength", "share"), [(-1.0, 0.0), (0.0, 1.0), (0.5, 1.5)])
+def test_the_finest_of_the_input_is_as_strong_as_the_generator_says(strength, share):
+    image = torch.rand(1, 3, 24, 16) * 0.8 - 0.4
+
+    images = retouching(strength)(image)
+
+    expected = torch.tanh(blurred_colours(image)) + share * (image - smoothed(image))
+    torch.testing.assert_close(images, expected)
+
+
+def test_snow_keeps_its_texture():
+    """At 0.9 the slope of tanh is a fifth."""
+    snow = 0.9 + 0.05 * torch.tensor([-1.0, 1.0]).repeat(12).expand(1, 3, 24, 24)
+
+    given = retouching(0.0)(snow)
+
+    torch.testing.assert_close(given - smoothed(given), snow - smoothed(snow), rtol=0, atol=1e-3)
+
+
+def test_what_is_painted_is_smoothed():
+    generator = retouching(-1.0)
+    torch.nn.init.normal_(generator.decode[-1].weight[:3])
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    painted = generator.decode(generator.transform(generator.encode(image)))[:, :3]
+
+    images = generator(image)
+
+    expected = torch.tanh(smoothed(painted) + blurred_colours(image))
+    torch.testing.assert_close(images, expected)
+
+
+def test_the_finest_is_taken_in_float32_under_autocast():
+    image = torch.rand(1, 3, 16, 16) * 2 - 1
+
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(smoothed(image), smoothed(image.double()).float())

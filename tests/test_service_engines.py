@@ -118,7 +118,8 @@ def exported(**config):
     return to_onnx(generator, describe(generator, ("a", "b"), TrainingFacts(origin="for a test")))
 
 
-CONFIGS = [{}, {"block": "separable", "upsampling": "resize", "output": "detail"}]
+COMPACT = {"block": "separable", "upsampling": "resize"}
+CONFIGS = [{}, COMPACT | {"output": "detail"}, COMPACT | {"output": "retouch"}]
 
 
 SIZES = [(1, 8, 8), (2, 64, 36), (1, 100, 132), (3, 8, 40), (1, 64, 36)]
