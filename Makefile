@@ -41,21 +41,21 @@ season: $(INSTALLED)
 	$(RUN)cyclegan train --recipe recipes/season-4.toml --data $(PICTURES) --run runs/season-4
 	$(RUN)cyclegan train --recipe recipes/season-5.toml --data $(PICTURES) --run runs/season-5
 	$(RUN)cyclegan export --run runs/season-5 --out models/season
-	# Of winter2summer the fourth stage is the better one.
-	$(RUN)cyclegan export --run runs/season-4 --out runs/season-4/model
-	cp runs/season-4/model/b2a.onnx models/season/b2a.onnx
+	# Of winter2summer the fourth stage is the better one, as a generator of the fifth's kind.
+	$(RUN)cyclegan train --recipe recipes/season-5.toml --data $(PICTURES) --run runs/season-4b --steps 1
+	$(RUN)cyclegan export --run runs/season-4b --out runs/season-4b/model
+	cp runs/season-4b/model/b2a.onnx models/season/b2a.onnx
 
 monet: $(INSTALLED)
 	$(RUN)cyclegan train --recipe recipes/monet.toml --data $(PICTURES) --run runs/monet
 	$(RUN)cyclegan train --recipe recipes/monet-photos.toml --data $(PICTURES) --run runs/monet-photos
-	$(RUN)cyclegan export --run runs/monet --out models/monet
 	# Of photo2painting the first is the better one, of painting2photo the second.
 	$(RUN)cyclegan export --run runs/monet --out runs/monet-mixed
 	$(RUN)cyclegan export --run runs/monet-photos --out runs/monet-photos/model
 	cp runs/monet-photos/model/a2b.onnx runs/monet-mixed/a2b.onnx
 	$(RUN)cyclegan train --recipe recipes/monet-2.toml --data $(PICTURES) --run runs/monet-2
-	$(RUN)cyclegan export --run runs/monet-2 --out runs/monet-2/model
-	cp runs/monet-2/model/a2b.onnx models/monet/a2b.onnx
+	$(RUN)cyclegan train --recipe recipes/monet-3.toml --data $(PICTURES) --run runs/monet-3
+	$(RUN)cyclegan export --run runs/monet-3 --out models/monet
 
 # After a change of dependencies in pyproject.toml.
 pins: $(INSTALLED)
