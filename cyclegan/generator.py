@@ -156,7 +156,7 @@ def blurred_colours(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"
 
 
 def finest(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """Give the finest level of the Laplacian pyramid, which is finer than some two pixels."""
+    """Give what the smoothing takes away: what is finer than some two pixels."""
     return images - smoothed(images)
 
 
