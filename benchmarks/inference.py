@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
@@ -32,6 +32,7 @@ from benchmarks.program import check_writable, console, run_program, watched
 from cyclegan.command_line import parse, write_json
 from cyclegan.cores import available_cores
 from cyclegan.generator import Generator, GeneratorConfig
+from training.settings import Preset
 
 Side = Annotated[int, Field(ge=Generator.MIN_SIDE, multiple_of=Generator.SIZE_MULTIPLE)]
 
@@ -51,7 +52,7 @@ class InferenceBenchmark(BaseModel):
     """Sides of the square pictures, in pixels."""
     batch: tuple[PositiveInt, ...] = (1,)
     """Pictures at a time; the service translates one at a time."""
-    presets: tuple[Literal["paper", "compact", "tiny"], ...] = ("paper", "compact")
+    presets: tuple[Preset, ...] = ("paper", "compact", "pyramid")
     """Generators, as in `cyclegan train --preset`; speeds are against paper."""
     engines: tuple[EngineName, ...] | None = None
     """What translates; by default all that are there."""

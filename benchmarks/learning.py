@@ -18,7 +18,7 @@ from cyclegan.errors import UsageError
 from evaluation.measures import Likeness
 from evaluation.picture_sets import PictureSets
 from training.device import choose_device
-from training.settings import TrainSettings
+from training.settings import Preset, TrainSettings
 from training.train_command import read_settings
 
 
@@ -44,7 +44,7 @@ class LearningBenchmark(BaseModel):
     first is what the others are compared with."""
     recipe: Path | None = None
     """File of flags for the way recipe; its schedule is replaced by --steps."""
-    preset: Literal["paper", "compact", "tiny"] = "paper"
+    preset: Preset = "paper"
     """Networks of the other ways, as in `cyclegan train`."""
     size: PositiveInt = 128
     """Side of the square crops, of pictures of 286/256 of that, and to measure at; in pixels."""

@@ -27,8 +27,8 @@ from benchmarks.machine import Machine
 from benchmarks.program import check_writable, console, run_program, watched
 from cyclegan.command_line import parse, write_json
 from service.slices import collect_only_what_comes
+from training.settings import Preset
 
-Preset = Literal["paper", "compact", "tiny"]
 Case = Literal[
     "saturation",
     "alone",

@@ -41,7 +41,8 @@ def adopt_generators(networks: Networks, gen_ab: Generator, gen_ba: Generator) -
 
     Raises:
         CheckpointError: They are of another shape, beyond the way of upsampling, or give
-            something else, beyond details for a generator that retouches.
+            something else, beyond details for a generator that retouches, or anything for one of a
+            pyramid.
     """
     for ours, theirs in ((networks.gen_ab, gen_ab), (networks.gen_ba, gen_ba)):
         weights, shape = theirs.state_dict(), theirs.config
@@ -51,6 +52,9 @@ def adopt_generators(networks: Networks, gen_ab: Generator, gen_ba: Generator) -
         if (shape.output, ours.config.output) == ("detail", "retouch"):
             weights = dict(_retouching(weights))
             shape = shape.model_copy(update={"output": "retouch"})
+        if shape.output != ours.config.output == "pyramid":
+            weights = dict(_at_half_the_size(weights, ours))
+            shape = shape.model_copy(update={"output": "pyramid"})
         _check_alike(shape, ours.config)
         ours.load_state_dict(weights)
 
@@ -114,3 +118,11 @@ def _retouching(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     for name, weight in weights.items():
         is_last = name.startswith("decode.2.")
         yield name, torch.cat([weight, torch.zeros_like(weight[:1])]) if is_last else weight
+
+
+def _at_half_the_size(weights: dict[str, Tensor], ours: Generator) -> Iterator[tuple[str, Tensor]]:
+    """Keep all up to half the size; the last layer begins anew, with both levels as they are."""
+    for name, weight in ours.state_dict().items():
+        is_last = name.startswith("decode.1.")
+        begun = torch.cat([weight[:3], torch.zeros_like(weight[3:])]) if is_last else weights[name]
+        yield name, begun

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, pad
 from torch.utils.checkpoint import checkpoint
 
 from cyclegan.convolutions import FewOutputsConv, ResizeConv
 from cyclegan.norm import Norm, bias_before, normed
+from cyclegan.retouching import retouched, retouched_twice, surroundings
 
 
 class GeneratorConfig(BaseModel):
@@ -41,10 +41,11 @@ class GeneratorConfig(BaseModel):
     """Standard deviation of noise behind every layer while training (ganhacks, tip 13)."""
     norm: Norm = "instance"
     """Normalisation; the paper's is instance."""
-    output: Literal["image", "detail", "retouch"] = "image"
+    output: Literal["image", "detail", "retouch", "pyramid"] = "image"
     """The whole translation as in the paper; what is painted upon the input's blurred colours,
-    which instance norm would lose; or the same, smoothed, under the input's own finest structure,
-    made stronger or weaker: a grain that a network without random numbers could only weave."""
+    which instance norm would lose; the same, smoothed, under the input's own finest structure, made
+    stronger or weaker: a grain that a network without random numbers could only weave; or the same
+    at half the size, under the two finest levels of the input's pyramid, which is faster."""
 
 
 class Stages(NamedTuple):
@@ -85,9 +86,7 @@ class Generator(nn.Module):
             *(ResidualBlock(4 * k, config) for _ in range(config.blocks))
         )
         self.decode = nn.Sequential(
-            _finished(_doubling(4 * k, 2 * k, config), 2 * k, config),
-            _finished(_doubling(2 * k, k, config), k, config),
-            FewOutputsConv(k, 4 if config.output == "retouch" else 3, 7),
+            _finished(_doubling(4 * k, 2 * k, config), 2 * k, config), *_painting(config)
         )
         self.squash = nn.Tanh()
 
@@ -104,18 +103,17 @@ class Generator(nn.Module):
         return Stages(encoded, transformed, self._painted(decoded, images))
 
     def _painted(
-        self, decoded: Float[Tensor, "n c h w"], images: Float[Tensor, "n 3 h w"]
+        self, decoded: Float[Tensor, "n c _ _"], images: Float[Tensor, "n 3 h w"]
     ) -> Float[Tensor, "n 3 h w"]:
         match self.config.output:
             case "image":
                 return self.squash(decoded)
             case "detail":
-                return self.squash(decoded + blurred_colours(images))
+                return self.squash(decoded + surroundings(images, 4))
             case "retouch":
-                colours, strength = decoded.split((3, 1), dim=1)
-                coarse = self.squash(smoothed(colours) + blurred_colours(images))
-                # Not through tanh, which would take away the texture of snow and of dark woods.
-                return (coarse + (1 + strength) * finest(images)).clamp(-1, 1)
+                return retouched(decoded, images, self.squash)
+            case "pyramid":
+                return retouched_twice(decoded, images, self.squash)
 
     def _transformed(self, features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         if not (self.recomputes_blocks and torch.is_grad_enabled()):
@@ -140,41 +138,6 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Keep the shape of `x`."""
         return x + self.f(x)
-
-
-def blurred_colours(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
-    """Give what tanh makes into the mean colours of surroundings of some 20 pixels.
-
-    Finer, and a generator could copy; coarser, and it would not know a dark wood from a dark sky.
-    All but the enlarging is done at a quarter of the size. The result is in [-2, 2].
-    """
-    small = avg_pool2d(images, 4)
-    small = avg_pool2d(small, 5, stride=1, padding=2, count_include_pad=False)
-    # The inverse of tanh within 0.04, but finite at 1 and with a gradient of 6 at most.
-    small = small / (1 - small.square() / 2)
-    return interpolate(small, scale_factor=4.0, mode="bilinear", align_corners=False)
-
-
-def finest(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """Give what the smoothing takes away: what is finer than some two pixels."""
-    return images - smoothed(images)
-
-
-def smoothed(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """Weigh 5×5 pixels by 1 4 6 4 1 along both axes (Burt and Adelson 1983, section 2).
-
-    Of what alternates from pixel to pixel nothing is left, and of stripes with a period of four
-    pixels a quarter.
-    """
-    padded = pad(images, (2, 2, 2, 2), mode="reflect")
-    return _binomial(_binomial(padded, 2), 3)
-
-
-def _binomial(images: Tensor, axis: int) -> Tensor:
-    """Weigh five neighbours along an axis; sums stay in float32 under autocast."""
-    length = images.shape[axis] - 4
-    a, b, c, d, e = (images.narrow(axis, start, length) for start in range(5))
-    return (a + 4 * b + 6 * c + 4 * d + e) / 16
 
 
 class Noise(nn.Module):
@@ -211,6 +174,15 @@ class ShuffleConv(nn.Module):
         """
         weight = self.convolution.weight
         weight.copy_(weight[::4].repeat_interleave(4, dim=0))
+
+
+def _painting(config: GeneratorConfig) -> tuple[nn.Module, ...]:
+    """The layers behind the first doubling: another, and the last; of a pyramid the last alone."""
+    k = config.width
+    if config.output == "pyramid":
+        return (FewOutputsConv(2 * k, 5, 5),)  # as wide as 10 pixels of the whole size
+    outputs = 4 if config.output == "retouch" else 3
+    return _finished(_doubling(2 * k, k, config), k, config), FewOutputsConv(k, outputs, 7)
 
 
 def _finished(convolution: nn.Module, outputs: int, config: GeneratorConfig) -> nn.Sequential:

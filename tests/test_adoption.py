@@ -5,8 +5,9 @@ from torch.nn.functional import conv2d, conv_transpose2d, interpolate
 from cyclegan.adoption import adopt_discriminators, adopt_generators, as_resizing
 from cyclegan.discriminator import DiscriminatorConfig
 from cyclegan.errors import CheckpointError
-from cyclegan.generator import GeneratorConfig, blurred_colours, smoothed
+from cyclegan.generator import GeneratorConfig
 from cyclegan.networks import Networks, NetworksConfig, initialise
+from cyclegan.retouching import smoothed, surroundings
 
 
 def doubled_by_transposing(x, weight):
@@ -105,9 +106,34 @@ def test_generators_of_details_become_ones_that_retouch():
 
     adopt_generators(ours, theirs.gen_ab, theirs.gen_ba)
 
-    coarse = torch.tanh(smoothed(details) + blurred_colours(image))
+    coarse = torch.tanh(smoothed(details) + surroundings(image, 4))
     expected = (coarse + image - smoothed(image)).clamp(-1, 1)
     torch.testing.assert_close(ours.gen_ab(image), expected)
+
+
+@pytest.mark.parametrize("output", ["image", "detail", "retouch"])
+def test_others_become_ones_of_a_pyramid_with_all_that_they_do_at_half_the_size(output):
+    theirs, ours = networks_of(seed=1, output=output), networks_of(seed=2, output="pyramid")
+    before = ours.gen_ab.decode[1].weight.clone()
+
+    adopt_generators(ours, theirs.gen_ab, theirs.gen_ba)
+
+    former, now = theirs.gen_ab.state_dict(), ours.gen_ab.state_dict()
+    kept = [name for name in now if not name.startswith("decode.1.")]
+    assert all(torch.equal(now[name], former[name]) for name in kept)
+    assert {name.split(".")[0] for name in kept} == {"encode", "transform", "decode"}
+    torch.testing.assert_close(ours.gen_ab.decode[1].weight[:3], before[:3])
+
+
+def test_such_ones_begin_with_the_structure_of_the_picture_as_it_is():
+    theirs, ours = networks_of(seed=1), networks_of(seed=2, output="pyramid")
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+
+    adopt_generators(ours, theirs.gen_ab, theirs.gen_ba)
+
+    painted = ours.gen_ab.decode(ours.gen_ab.transform(ours.gen_ab.encode(image)))
+    assert painted[:, :3].abs().max() > 0
+    assert painted[:, 3:].abs().max() == 0
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,20 @@ def test_students_come_nearer_to_what_the_teacher_makes(taught):
     assert state.step == 60
 
 
+def test_a_student_that_begins_as_its_teacher_looks_where_that_looks(taught):
+    """Only its end is new, as that of `--preset pyramid` behind the first doubling."""
+    theirs = Checkpoint.load(taught.teacher / "latest.pt").config
+    of_a_pyramid = theirs.generator.model_copy(update={"output": "pyramid"})
+    networks = theirs.model_copy(update={"generator": of_a_pyramid})
+    new = {"start_from": taught.teacher, "networks": networks}
+    state, teacher = started(taught.model_copy(update=new))
+
+    losses = distill_step(state, teacher, *pictures(), taught.imitation)
+
+    assert losses.features_ab + losses.features_ba < 1e-6
+    assert losses.pixels_ab + losses.pixels_ba > 0.01
+
+
 def test_losses_are_those_of_the_pictures_that_both_make(taught):
     state, teacher = started(taught)
     real_a, real_b = pictures()

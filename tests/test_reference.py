@@ -201,7 +201,9 @@ def test_a_discriminator_is_no_generator_and_the_reverse():
         read_discriminator(weights("initial_G_A"))
 
 
-@pytest.mark.parametrize("difference", [{"block": "separable"}, {"output": "retouch"}])
+@pytest.mark.parametrize(
+    "difference", [{"block": "separable"}, {"output": "retouch"}, {"output": "pyramid"}]
+)
 def test_a_compact_generator_cannot_be_written_in_the_authors_form(difference):
     config = GeneratorConfig(width=4, blocks=1, **difference)
     networks = Networks(NetworksConfig(generator=config))

@@ -3,13 +3,15 @@
 import argparse
 from collections.abc import Sequence
 
+_SMALL = (
+    "--networks.generator.width 32 --networks.generator.blocks 5 "
+    "--networks.generator.block separable --networks.generator.upsampling resize "
+)
+
 PRESETS = {
     "paper": "",
-    "compact": (
-        "--networks.generator.width 32 --networks.generator.blocks 5 "
-        "--networks.generator.block separable --networks.generator.upsampling resize "
-        "--networks.generator.output detail"
-    ),
+    "compact": f"{_SMALL} --networks.generator.output detail",
+    "pyramid": f"{_SMALL} --networks.generator.output pyramid",
     "tiny": (
         "--crop 64 --load-size 72 --schedule.learning-rate 5e-4 "
         "--schedule.constant-epochs 2 --schedule.decay-epochs 2 "
