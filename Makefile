@@ -40,11 +40,13 @@ season: $(INSTALLED)
 	$(RUN)cyclegan train --recipe recipes/season-3.toml --data $(PICTURES) --run runs/season-3
 	$(RUN)cyclegan train --recipe recipes/season-4.toml --data $(PICTURES) --run runs/season-4
 	$(RUN)cyclegan train --recipe recipes/season-5.toml --data $(PICTURES) --run runs/season-5
-	$(RUN)cyclegan export --run runs/season-5 --out models/season
-	# Of winter2summer the fourth stage is the better one, as a generator of the fifth's kind.
-	$(RUN)cyclegan train --recipe recipes/season-5.toml --data $(PICTURES) --run runs/season-4b --steps 1
-	$(RUN)cyclegan export --run runs/season-4b --out runs/season-4b/model
-	cp runs/season-4b/model/b2a.onnx models/season/b2a.onnx
+	$(RUN)cyclegan distill --recipe recipes/season-6.toml --data $(PICTURES) --run runs/season-6
+	$(RUN)cyclegan distill --recipe recipes/season-7.toml --data $(PICTURES) --run runs/season-7 --steps 1050
+	$(RUN)cyclegan distill --recipe recipes/season-8.toml --data $(PICTURES) --run runs/season-8
+	# Of winter2summer the seventh stage is the better one, of summer2winter the eighth.
+	$(RUN)cyclegan export --run runs/season-8 --out models/season
+	$(RUN)cyclegan export --run runs/season-7 --out runs/season-7/model
+	cp runs/season-7/model/b2a.onnx models/season/b2a.onnx
 
 monet: $(INSTALLED)
 	$(RUN)cyclegan train --recipe recipes/monet.toml --data $(PICTURES) --run runs/monet
@@ -55,7 +57,8 @@ monet: $(INSTALLED)
 	cp runs/monet-photos/model/a2b.onnx runs/monet-mixed/a2b.onnx
 	$(RUN)cyclegan train --recipe recipes/monet-2.toml --data $(PICTURES) --run runs/monet-2
 	$(RUN)cyclegan train --recipe recipes/monet-3.toml --data $(PICTURES) --run runs/monet-3
-	$(RUN)cyclegan export --run runs/monet-3 --out models/monet
+	$(RUN)cyclegan train --recipe recipes/monet-4.toml --data $(PICTURES) --run runs/monet-4
+	$(RUN)cyclegan export --run runs/monet-4 --out models/monet
 
 # After a change of dependencies in pyproject.toml.
 pins: $(INSTALLED)

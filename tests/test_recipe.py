@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from cyclegan.errors import UsageError
+from training import distill_command
 from training.train_command import read_settings
 
 ROOT = Path(__file__).parents[1]
+READERS = {"train": read_settings, "distill": distill_command.read_settings}
 RECIPES = {model: list((ROOT / "recipes").glob(f"{model}*.toml")) for model in ("season", "monet")}
 
 
@@ -49,9 +51,11 @@ def test_a_flag_beside_a_recipe_wins(recipe):
 
 @pytest.mark.parametrize("file", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)
 def test_the_recipes_of_the_project_are_valid(file):
-    settings = read_settings(["--recipe", str(file), "--run", "run", "--data", "data"])
+    read = distill_command.read_settings if "teacher =" in file.read_text() else read_settings
 
-    assert settings.preset == "compact"
+    settings = read(["--recipe", str(file), "--run", "run", "--data", "data"])
+
+    assert settings.preset in {"compact", "pyramid"}
 
 
 @pytest.mark.parametrize("model", ["season", "monet"])
@@ -62,10 +66,10 @@ def test_one_command_trains_a_bundled_model_stage_by_stage(model):
 
     made = set()
     for verb, *words in map(str.split, commands):
-        if verb == "train":
-            settings = read_settings(words)
-            start = settings.start_from
-            assert start is None or str(start) in made, f"{words} begins with nothing made before"
+        if verb in READERS:
+            settings = READERS[verb](words)
+            begun = {str(settings.start_from), str(getattr(settings, "teacher", None))} - {"None"}
+            assert begun <= made, f"{words} begins with nothing made before"
             assert str(settings.data) == "pictures"
             made.add(str(settings.run))
         else:
