@@ -41,7 +41,7 @@ season: $(INSTALLED)
 	$(RUN)cyclegan train --recipe recipes/season-4.toml --data $(PICTURES) --run runs/season-4
 	$(RUN)cyclegan train --recipe recipes/season-5.toml --data $(PICTURES) --run runs/season-5
 	$(RUN)cyclegan distill --recipe recipes/season-6.toml --data $(PICTURES) --run runs/season-6
-	$(RUN)cyclegan distill --recipe recipes/season-7.toml --data $(PICTURES) --run runs/season-7 --steps 1050
+	$(RUN)cyclegan distill --recipe recipes/season-7.toml --data $(PICTURES) --run runs/season-7 --steps 1000
 	$(RUN)cyclegan distill --recipe recipes/season-8.toml --data $(PICTURES) --run runs/season-8
 	# Of winter2summer the seventh stage is the better one, of summer2winter the eighth.
 	$(RUN)cyclegan export --run runs/season-8 --out models/season
