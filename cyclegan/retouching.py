@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-Images = Float[Tensor, "n 3 h w"]
+from cyclegan.objectives import Images
 
 Squash = Callable[[Tensor], Tensor]
 """Tanh, as a module that others may watch."""

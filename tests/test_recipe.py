@@ -51,9 +51,9 @@ def test_a_flag_beside_a_recipe_wins(recipe):
 
 @pytest.mark.parametrize("file", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)
 def test_the_recipes_of_the_project_are_valid(file):
-    read = distill_command.read_settings if "teacher =" in file.read_text() else read_settings
+    verb = "distill" if "teacher =" in file.read_text() else "train"
 
-    settings = read(["--recipe", str(file), "--run", "run", "--data", "data"])
+    settings = READERS[verb](["--recipe", str(file), "--run", "run", "--data", "data"])
 
     assert settings.preset in {"compact", "pyramid"}
 
