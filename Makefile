@@ -40,6 +40,8 @@ season: $(INSTALLED)
 	$(RUN)cyclegan train --recipe recipes/season-3.toml --data $(PICTURES) --run runs/season-3
 	$(RUN)cyclegan train --recipe recipes/season-4.toml --data $(PICTURES) --run runs/season-4
 	$(RUN)cyclegan train --recipe recipes/season-5.toml --data $(PICTURES) --run runs/season-5
+	# The fourth stage as generators of the fifth's kind: a teacher without a weave.
+	$(RUN)cyclegan train --recipe recipes/season-5.toml --data $(PICTURES) --run runs/season-4b --steps 1
 	$(RUN)cyclegan distill --recipe recipes/season-6.toml --data $(PICTURES) --run runs/season-6
 	$(RUN)cyclegan distill --recipe recipes/season-7.toml --data $(PICTURES) --run runs/season-7 --steps 1000
 	$(RUN)cyclegan distill --recipe recipes/season-8.toml --data $(PICTURES) --run runs/season-8
