@@ -17,6 +17,7 @@ from training.distillation import Teacher, _inattention, distill_step
 from training.imitation_settings import DistillSettings, ImitationWeights
 from training.loop import train
 from training.state import TrainState
+from training.trained import Trained
 
 CPU = torch.device("cpu")
 
@@ -128,7 +129,7 @@ def test_a_teacher_with_noise_shows_the_same_again():
     checkpoint = Checkpoint(
         noisy.config, noisy.state_dict(), ("a", "b"), TrainingFacts(origin="here"), {}
     )
-    teacher, images = Teacher(checkpoint, CPU), pictures()
+    teacher, images = Teacher(Trained.of_checkpoint(checkpoint), CPU), pictures()
 
     first, second = teacher.show(*images), teacher.show(*images)
 
@@ -167,6 +168,21 @@ def test_discriminators_of_another_shape_begin_new(taught):
     assert state.networks.disc_a.config.width == 6
 
 
+def test_an_exported_model_shows_what_its_run_shows_and_has_no_discriminators_to_lend(
+    taught, tmp_path
+):
+    _, of_run = started(taught)
+    assert main(["export", "--run", str(taught.teacher), "--out", str(tmp_path / "model")]) == 0
+
+    state, of_model = started(taught.model_copy(update={"teacher": tmp_path / "model"}))
+
+    images = pictures()
+    for one, other in zip(of_run.show(*images), of_model.show(*images), strict=True):
+        assert torch.equal(one.images, other.images)
+    drawn = TrainState.start(taught, CPU).networks
+    assert same(state.networks.disc_a, drawn.disc_a)
+
+
 def same(one: nn.Module, other: nn.Module) -> bool:
     mine, theirs = one.state_dict(), other.state_dict()
     return all(torch.equal(mine[name], theirs[name]) for name in mine)
@@ -184,10 +200,12 @@ def test_a_distillation_continues_to_the_bit(taught):
     assert '"pixels_ab"' in (taught.run / "log.jsonl").read_text()
 
 
-def test_the_card_names_no_path_of_the_teacher(taught):
+def test_the_card_says_that_there_was_a_teacher_and_names_no_path_of_it(taught):
     train(taught)
 
-    assert "teacher" not in Checkpoint.load(taught.run / "latest.pt").facts.settings
+    facts = Checkpoint.load(taught.run / "latest.pt").facts
+    assert facts.origin == "distilled from another model with this project"
+    assert "teacher" not in facts.settings
 
 
 def test_a_training_is_not_continued_as_a_distillation_nor_the_other_way(taught, tiny_settings):
@@ -205,6 +223,7 @@ def test_a_training_is_not_continued_as_a_distillation_nor_the_other_way(taught,
     ("words", "message"),
     [
         (["--teacher", "nowhere"], r"nowhere holds no latest.pt; expected the --run of"),
+        (["--teacher", "."], r"--teacher \. holds neither latest\.pt nor a2b\.onnx; expected"),
         (["--doctor", "--teacher", "nowhere"], "doctor examines trainings; leave out --doctor"),
         ([], "--teacher is missing"),
     ],

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from cyclegan.checkpoint import Checkpoint, checkpoint_of
+from cyclegan.adoption import adopt_discriminators
 from cyclegan.errors import UsageError
 from cyclegan.generator import Stages
 from cyclegan.networks import Networks
@@ -21,6 +21,7 @@ from training.imitation_settings import DistillSettings, ImitationWeights
 from training.side import Played
 from training.state import TrainState
 from training.step import take_turns
+from training.trained import Trained
 
 
 class DistillLosses(NamedTuple):
@@ -37,27 +38,24 @@ class DistillLosses(NamedTuple):
 
 
 class Teacher:
-    """The networks of another run, which learn no more."""
+    """The networks of another training, which learn no more."""
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
-        """Take their moving average where there is one.
-
-        Raises:
-            CheckpointError: The weights are not those of the architecture.
-        """
-        networks = checkpoint.networks(averaged=True).to(device).eval()
-        self.domains = checkpoint.domains
-        self._networks = networks
+    def __init__(self, trained: Trained, device: torch.device) -> None:
+        self.domains = trained.domains
+        self._gen_ab = trained.gen_ab.to(device).eval()
+        self._gen_ba = trained.gen_ba.to(device).eval()
+        self._networks = trained.networks
 
     @classmethod
     def of(cls, settings: DistillSettings, device: torch.device) -> "Teacher":
         """Load the one that the settings name.
 
         Raises:
-            CheckpointError: There is none, or it cannot be read.
-            UsageError: It translates between other domains.
+            CheckpointError: The checkpoint cannot be read.
+            ModelError: The exported model cannot be read.
+            UsageError: There is neither, or it translates between other domains.
         """
-        teacher = cls(Checkpoint.load(checkpoint_of(settings.teacher)), device)
+        teacher = cls(Trained.read(settings.teacher, "--teacher"), device)
         if teacher.domains != settings.names:
             raise UsageError(
                 f"--names is {','.join(settings.names)}, and the teacher {settings.teacher} "
@@ -69,13 +67,15 @@ class Teacher:
     @torch.no_grad()
     def show(self, real_a: Images, real_b: Images) -> tuple[Stages, Stages]:
         """Translate images of A into B, and of B into A."""
-        return self._networks.gen_ab.stages(real_a), self._networks.gen_ba.stages(real_b)
+        return self._gen_ab.stages(real_a), self._gen_ba.stages(real_b)
 
     def lend_judges(self, networks: Networks) -> None:
-        """Let the students' discriminators begin with what the teacher's know, if of one shape."""
-        if networks.config.discriminator == self._networks.config.discriminator:
-            networks.disc_a.load_state_dict(self._networks.disc_a.state_dict())
-            networks.disc_b.load_state_dict(self._networks.disc_b.state_dict())
+        """Let the students' discriminators begin with what the teacher's know, if of one shape.
+
+        A teacher that was exported has none to lend.
+        """
+        if self._networks:
+            adopt_discriminators(networks, self._networks)
 
 
 def distill_step(

@@ -1,6 +1,7 @@
 """What a distillation can be told, besides what a training can."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, model_validator
 
@@ -27,8 +28,11 @@ class DistillSettings(TrainSettings):
     are those of `cyclegan train`, of which --weights do not count here.
     """
 
+    VERB: ClassVar[str] = "distilled from another model"
+
     teacher: Path
-    """Folder of the run that is imitated, or one of its checkpoints, as runs/NAME/best.pt."""
+    """Folder of the run that is imitated, one of its checkpoints, as runs/NAME/best.pt, or the
+    folder of an exported model, as models/NAME, which has no discriminators to begin with."""
     preset: Preset = "compact"
     """As of cyclegan train; the students' networks."""
     imitation: ImitationWeights = ImitationWeights()

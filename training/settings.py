@@ -1,7 +1,7 @@
 """What a training run can be told; the paper's values where the paper gives one."""
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -34,6 +34,8 @@ class TrainSettings(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    VERB: ClassVar[str] = "trained"
 
     data: Path | None = None
     """Folder with trainA and trainB (and testA, testB for samples), or with a and b."""
@@ -204,7 +206,7 @@ class TrainSettings(BaseModel):
     def origin(self) -> str:
         """Where the weights come from, for a model's card."""
         former = "" if self.start_from is None else ", from the networks of an earlier training"
-        return f"trained with this project{former}"
+        return f"{self.VERB} with this project{former}"
 
     @property
     def pictures_per_step(self) -> int:

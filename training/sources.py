@@ -51,8 +51,9 @@ class Material:
 
         Raises:
             DataError: A picture cannot be read, or there are none to measure on.
-            UsageError: There is no room for them, or the teacher knows other domains.
+            UsageError: There is no room for them, or no teacher, or it knows other domains.
             CheckpointError: The teacher cannot be read.
+            ModelError: The same, of one that was exported.
         """
         measured = ranks.is_first and settings.validation.every
         return cls(

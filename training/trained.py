@@ -1,0 +1,64 @@
+"""Generators that were trained before: those of a run, or of a model that was exported."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclegan.checkpoint import LATEST, Checkpoint, checkpoint_of
+from cyclegan.contract import FILE_AB
+from cyclegan.errors import UsageError
+from cyclegan.generator import Generator
+from cyclegan.networks import Networks
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Both generators, and what else there is to take over."""
+
+    gen_ab: Generator
+    gen_ba: Generator
+    domains: tuple[str, str]
+    """Names of domains A and B."""
+    networks: Networks | None
+    """Of a run: these generators and their discriminators, which exported models do not have."""
+    objective: object
+    """Of a run: the --objective that it played for."""
+
+    @classmethod
+    def read(cls, place: Path, flag: str) -> "Trained":
+        """Read the folder of a run, one of its checkpoints, or the folder of an exported model.
+
+        Args:
+            place: What the user gave.
+            flag: As what, for the error.
+
+        Raises:
+            CheckpointError: The checkpoint cannot be read.
+            ModelError: The exported model cannot be read.
+            UsageError: There is neither.
+        """
+        if place.is_dir() and not (place / LATEST).exists():
+            return cls._of_model(place, flag)
+        return cls.of_checkpoint(Checkpoint.load(checkpoint_of(place)))
+
+    @classmethod
+    def of_checkpoint(cls, checkpoint: Checkpoint) -> "Trained":
+        """Take the moving average where there is one.
+
+        Raises:
+            CheckpointError: The weights are not those of the architecture.
+        """
+        networks = checkpoint.networks(averaged=True)
+        objective = checkpoint.facts.settings.get("objective")
+        return cls(networks.gen_ab, networks.gen_ba, checkpoint.domains, networks, objective)
+
+    @classmethod
+    def _of_model(cls, folder: Path, flag: str) -> "Trained":
+        if not (folder / FILE_AB).exists():
+            raise UsageError(
+                f"{flag} {folder} holds neither {LATEST} nor {FILE_AB}; expected the --run of a "
+                "`cyclegan train`, one of its checkpoints, or the --out of a `cyclegan export`"
+            )
+        # Brings ONNX along, which no other training needs.
+        from cyclegan.exported_weights import exported_generators
+
+        return cls(*exported_generators(folder), networks=None, objective=None)
