@@ -52,7 +52,7 @@ class InferenceBenchmark(BaseModel):
     """Sides of the square pictures, in pixels."""
     batch: tuple[PositiveInt, ...] = (1,)
     """Pictures at a time; the service translates one at a time."""
-    presets: tuple[Preset, ...] = ("paper", "compact", "pyramid")
+    presets: tuple[Preset, ...] = ("paper", "compact", "light", "pyramid")
     """Generators, as in `cyclegan train --preset`; speeds are against paper."""
     engines: tuple[EngineName, ...] | None = None
     """What translates; by default all that are there."""

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cyclegan.errors import CheckpointError
-from cyclegan.generator import Generator, GeneratorConfig
+from cyclegan.generator import Generator, GeneratorConfig, channels_of_full_size
 from cyclegan.networks import Networks
 
 _MAY_DIFFER = {"activation", "noise"}  # which no weight depends on
@@ -42,7 +42,7 @@ def adopt_generators(networks: Networks, gen_ab: Generator, gen_ba: Generator) -
     Raises:
         CheckpointError: They are of another shape, beyond the way of upsampling, or give
             something else, beyond details for a generator that retouches, or anything for one of a
-            pyramid.
+            pyramid; or their ends are light, and those of `networks` are not.
     """
     for ours, theirs in ((networks.gen_ab, gen_ab), (networks.gen_ba, gen_ba)):
         weights, shape = theirs.state_dict(), theirs.config
@@ -52,6 +52,9 @@ def adopt_generators(networks: Networks, gen_ab: Generator, gen_ba: Generator) -
         if (shape.output, ours.config.output) == ("detail", "retouch"):
             weights = dict(_retouching(weights))
             shape = shape.model_copy(update={"output": "retouch"})
+        if (shape.upsampling, shape.ends, ours.config.ends) == ("resize", "paper", "light"):
+            weights = dict(_lightened(weights, ours))
+            shape = shape.model_copy(update={"ends": "light"})
         if shape.output != ours.config.output == "pyramid":
             weights = dict(_at_half_the_size(weights, ours))
             shape = shape.model_copy(update={"output": "pyramid"})
@@ -118,6 +121,32 @@ def _retouching(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     for name, weight in weights.items():
         is_last = name.startswith("decode.2.")
         yield name, torch.cat([weight, torch.zeros_like(weight[:1])]) if is_last else weight
+
+
+def _lightened(weights: dict[str, Tensor], ours: Generator) -> Iterator[tuple[str, Tensor]]:
+    """Let the first layer begin anew, and keep of the last two the channels that count most."""
+    for name, weight in ours.state_dict().items():
+        if name.startswith("encode.0."):
+            yield name, weight
+    last = weights.get("decode.2.weight")  # a generator of a pyramid ends one layer earlier
+    for name, weight in weights.items():
+        if name.startswith("encode."):
+            if name.startswith("encode.2."):
+                yield name.replace("encode.2.", "encode.1."), weight
+        elif last is None or not name.startswith(("decode.1.", "decode.2.")):
+            yield name, weight
+        elif name == "decode.2.weight":
+            yield name, weight[:, _strongest(last, ours.config), 1:-1, 1:-1]
+        elif name.startswith("decode.1.") and weight.ndim:
+            yield name, weight[_strongest(last, ours.config)]
+        else:
+            yield name, weight
+
+
+def _strongest(last: Float[Tensor, "outputs inputs 7 7"], ours: GeneratorConfig) -> Tensor:
+    """Numbers of the channels that the last layer weighs most."""
+    weighed = last.square().sum((0, 2, 3))
+    return weighed.topk(channels_of_full_size(ours)).indices.sort().values
 
 
 def _at_half_the_size(weights: dict[str, Tensor], ours: Generator) -> Iterator[tuple[str, Tensor]]:

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from cyclegan.convolutions import FewOutputsConv, ResizeConv
 from cyclegan.norm import Norm, bias_before, normed
-from cyclegan.retouching import retouched, retouched_twice, surroundings
+from cyclegan.retouching import retouched, retouched_lightly, retouched_twice, surroundings
 
 
 class GeneratorConfig(BaseModel):
@@ -46,6 +46,10 @@ class GeneratorConfig(BaseModel):
     which instance norm would lose; the same, smoothed, under the input's own finest structure, made
     stronger or weaker: a grain that a network without random numbers could only weave; or the same
     at half the size, under the two finest levels of the input's pyramid, which is faster."""
+    ends: Literal["paper", "light"] = "paper"
+    """Layers of the full size: a first one that does not halve and a last one of as many channels,
+    both of 7×7, as in the paper; or a first one that halves at once, and a last one of 5×5 and half
+    as many channels. Most of a small generator's time goes there."""
 
 
 class Stages(NamedTuple):
@@ -76,11 +80,9 @@ class Generator(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
-        k, bias = config.width, bias_before(config.norm)
+        k = config.width
         self.encode = nn.Sequential(
-            _finished(nn.Conv2d(3, k, 7, padding=3, padding_mode="reflect", bias=bias), k, config),
-            _finished(_halving(k, 2 * k, config), 2 * k, config),
-            _finished(_halving(2 * k, 4 * k, config), 4 * k, config),
+            *_seeing(config), _finished(_halving(2 * k, 4 * k, config), 4 * k, config)
         )
         self.transform = nn.Sequential(
             *(ResidualBlock(4 * k, config) for _ in range(config.blocks))
@@ -110,6 +112,8 @@ class Generator(nn.Module):
                 return self.squash(decoded)
             case "detail":
                 return self.squash(decoded + surroundings(images, 4))
+            case "retouch" if self.config.ends == "light":
+                return retouched_lightly(decoded, images, self.squash)
             case "retouch":
                 return retouched(decoded, images, self.squash)
             case "pyramid":
@@ -176,13 +180,37 @@ class ShuffleConv(nn.Module):
         weight.copy_(weight[::4].repeat_interleave(4, dim=0))
 
 
+def channels_of_full_size(config: GeneratorConfig) -> int:
+    """Channels that the last layer has before it, unless it paints at half the size."""
+    return config.width if config.ends == "paper" else max(1, config.width // 2)
+
+
+def _seeing(config: GeneratorConfig) -> tuple[nn.Module, ...]:
+    """The layers up to half the size."""
+    k, bias = config.width, bias_before(config.norm)
+
+    def first(outputs: int, stride: int) -> nn.Module:
+        convolution = nn.Conv2d(
+            3, outputs, 7, stride=stride, padding=3, padding_mode="reflect", bias=bias
+        )
+        return _finished(convolution, outputs, config)
+
+    if config.ends == "light":
+        return (first(2 * k, stride=2),)
+    return first(k, stride=1), _finished(_halving(k, 2 * k, config), 2 * k, config)
+
+
 def _painting(config: GeneratorConfig) -> tuple[nn.Module, ...]:
     """The layers behind the first doubling: another, and the last; of a pyramid the last alone."""
     k = config.width
     if config.output == "pyramid":
         return (FewOutputsConv(2 * k, 5, 5),)  # as wide as 10 pixels of the whole size
+    full, kernel = channels_of_full_size(config), 7 if config.ends == "paper" else 5
     outputs = 4 if config.output == "retouch" else 3
-    return _finished(_doubling(2 * k, k, config), k, config), FewOutputsConv(k, outputs, 7)
+    return (
+        _finished(_doubling(2 * k, full, config), full, config),
+        FewOutputsConv(full, outputs, kernel),
+    )
 
 
 def _finished(convolution: nn.Module, outputs: int, config: GeneratorConfig) -> nn.Sequential:

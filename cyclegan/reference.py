@@ -96,9 +96,9 @@ def _generator_layers(config: GeneratorConfig, dropout: bool) -> Iterator[tuple[
     if config.model_copy(update={"noise": 0.0}) != theirs:
         raise WeightsError(
             f"the generators have {config.block} blocks, {config.downsampling} downsampling, "
-            f"{config.upsampling} upsampling, {config.activation} and give the {config.output}; "
-            "those of the authors full blocks, strided and transposed convolutions, relu and the "
-            "image"
+            f"{config.upsampling} upsampling, {config.activation}, {config.ends} ends and give the "
+            f"{config.output}; those of the authors full blocks, strided and transposed "
+            "convolutions, relu, those of the paper and the image"
         )
     n = config.blocks
     for i, theirs in enumerate((1, 4, 7)):

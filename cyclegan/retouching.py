@@ -33,6 +33,19 @@ def retouched(painted: Float[Tensor, "n 4 h w"], images: Images, squash: Squash)
     return (coarse + (1 + strength) * (images - smoothed(images))).clamp(-1, 1)
 
 
+def retouched_lightly(painted: Float[Tensor, "n 4 h w"], images: Images, squash: Squash) -> Images:
+    """Do as `retouched`, with filters that engines need less time for.
+
+    What is painted is smoothed by 1 2 1 along both axes, which takes away what alternates from
+    pixel to pixel, too; the level that comes from `images` is what halving their size loses.
+    """
+    colours, strength = painted.split((3, 1), dim=1)
+    halves = torch.cat((surroundings(images, 2), avg_pool2d(images, 2)), dim=1)
+    around, blurred = _enlarged(halves, 2).split(3, dim=1)
+    coarse = squash(_softened(colours) + around)
+    return (coarse + (1 + strength) * (images - blurred)).clamp(-1, 1)
+
+
 def retouched_twice(painted: Float[Tensor, "n 5 h2 w2"], images: Images, squash: Squash) -> Images:
     """Lay what is painted at half the size under the two finest levels of `images`.
 
@@ -79,6 +92,11 @@ def smoothed(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     """
     padded = pad(images, (2, 2, 2, 2), mode="reflect")
     return _binomial(_binomial(padded, 2), 3)
+
+
+def _softened(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    padded = pad(images, (1, 1, 1, 1), mode="reflect")
+    return avg_pool2d(avg_pool2d(padded, 2, stride=1), 2, stride=1)
 
 
 def _binomial(images: Tensor, axis: int) -> Tensor:

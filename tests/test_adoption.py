@@ -136,6 +136,42 @@ def test_such_ones_begin_with_the_structure_of_the_picture_as_it_is():
     assert painted[:, 3:].abs().max() == 0
 
 
+@pytest.mark.parametrize("output", ["detail", "retouch"])
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_light_ends_keep_what_counts_most_of_the_last_two_layers(output, norm):
+    """Of four channels at the full size the two with the greatest weights, by hand."""
+    of_both = {"upsampling": "resize", "norm": norm}
+    theirs = networks_of(seed=1, output=output, **of_both)
+    ours = networks_of(seed=2, output="retouch", ends="light", **of_both)
+    first = ours.gen_ab.encode[0][0].weight.clone()
+    with torch.no_grad():
+        theirs.gen_ab.decode[2].weight[:, [1, 3]] *= 3
+
+    adopt_generators(ours, theirs.gen_ab, theirs.gen_ba)
+
+    former, now = theirs.gen_ab, ours.gen_ab
+    same = {"rtol": 0, "atol": 0}
+    torch.testing.assert_close(now.encode[0][0].weight, first, **same)
+    torch.testing.assert_close(now.encode[1].state_dict(), former.encode[2].state_dict(), **same)
+    torch.testing.assert_close(now.transform.state_dict(), former.transform.state_dict(), **same)
+    torch.testing.assert_close(now.decode[0].state_dict(), former.decode[0].state_dict(), **same)
+    kept = former.decode[1][0][1].weight[[1, 3]]
+    torch.testing.assert_close(now.decode[1][0][1].weight, kept, **same)
+    middle = former.decode[2].weight[:3, [1, 3], 1:6, 1:6]
+    torch.testing.assert_close(now.decode[2].weight[:3], middle, **same)
+
+
+def test_generators_of_a_pyramid_keep_their_last_layer_with_light_ends():
+    of_both = {"upsampling": "resize", "output": "pyramid"}
+    theirs, ours = networks_of(seed=1, **of_both), networks_of(seed=2, ends="light", **of_both)
+
+    adopt_generators(ours, theirs.gen_ab, theirs.gen_ba)
+
+    torch.testing.assert_close(
+        ours.gen_ab.decode.state_dict(), theirs.gen_ab.decode.state_dict(), rtol=0, atol=0
+    )
+
+
 @pytest.mark.parametrize(
     ("generator", "message"),
     [

@@ -4,7 +4,7 @@ from torch.nn import functional
 
 from cyclegan.generator import Generator, GeneratorConfig
 from cyclegan.networks import initialise
-from cyclegan.retouching import retouched, retouched_twice, surroundings
+from cyclegan.retouching import retouched, retouched_lightly, retouched_twice, surroundings
 
 
 def parameters(network):
@@ -27,11 +27,12 @@ def test_separable_blocks_have_a_fraction_of_the_weights():
 @pytest.mark.parametrize("block", ["full", "separable"])
 @pytest.mark.parametrize("norm", ["instance", "batch", "none"])
 @pytest.mark.parametrize("output", ["image", "detail", "retouch", "pyramid"])
+@pytest.mark.parametrize("ends", ["paper", "light"])
 def test_the_output_has_the_size_of_the_input_and_the_range_of_tanh(
-    output, upsampling, block, norm
+    ends, output, upsampling, block, norm
 ):
     config = GeneratorConfig(
-        width=4, blocks=1, upsampling=upsampling, block=block, norm=norm, output=output
+        width=4, blocks=1, upsampling=upsampling, block=block, norm=norm, output=output, ends=ends
     )
 
     images = Generator(config)(torch.rand(2, 3, 16, 24) * 2 - 1)
@@ -73,6 +74,19 @@ def test_a_residual_block_adds_what_the_functions_of_torch_compute():
     torch.testing.assert_close(block(x), expected)
 
 
+def test_light_ends_halve_at_once_and_have_half_of_the_channels_at_the_full_size():
+    generator = Generator(GeneratorConfig(width=8, blocks=1, ends="light"))
+    images = torch.rand(1, 3, 16, 24) * 2 - 1
+
+    features = generator.encode(images)
+    behind = generator.decode[:-1](features)
+
+    assert generator.encode[0](images).shape == (1, 16, 8, 12)
+    assert features.shape == (1, 32, 4, 6)
+    assert behind.shape == (1, 4, 16, 24)
+    assert generator.decode[-1].weight.shape == (3, 4, 5, 5)
+
+
 def test_bfloat16_still_gives_float32_images():
     generator = Generator(GeneratorConfig(width=4, blocks=1))
 
@@ -109,11 +123,16 @@ def test_a_generator_of_details_tells_bright_pictures_from_dark_ones():
 
 
 @pytest.mark.parametrize(
-    ("output", "shape", "lay"),
-    [("retouch", (2, 4, 16, 24), retouched), ("pyramid", (2, 5, 8, 12), retouched_twice)],
+    ("config", "shape", "lay"),
+    [
+        ({"output": "retouch"}, (2, 4, 16, 24), retouched),
+        ({"output": "retouch", "ends": "light"}, (2, 4, 16, 24), retouched_lightly),
+        ({"output": "pyramid"}, (2, 5, 8, 12), retouched_twice),
+        ({"output": "pyramid", "ends": "light"}, (2, 5, 8, 12), retouched_twice),
+    ],
 )
-def test_what_is_painted_is_laid_under_the_structure_of_the_input(output, shape, lay):
-    generator = Generator(GeneratorConfig(width=4, blocks=1, output=output))
+def test_what_is_painted_is_laid_under_the_structure_of_the_input(config, shape, lay):
+    generator = Generator(GeneratorConfig(width=4, blocks=1, **config))
     images = torch.rand(2, 3, 16, 24) * 2 - 1
 
     painted = generator.decode(generator.transform(generator.encode(images)))

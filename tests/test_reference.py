@@ -202,7 +202,8 @@ def test_a_discriminator_is_no_generator_and_the_reverse():
 
 
 @pytest.mark.parametrize(
-    "difference", [{"block": "separable"}, {"output": "retouch"}, {"output": "pyramid"}]
+    "difference",
+    [{"block": "separable"}, {"output": "retouch"}, {"output": "pyramid"}, {"ends": "light"}],
 )
 def test_a_compact_generator_cannot_be_written_in_the_authors_form(difference):
     config = GeneratorConfig(width=4, blocks=1, **difference)

@@ -1,8 +1,14 @@
 import pytest
 import torch
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
-from cyclegan.retouching import retouched, retouched_twice, smoothed, surroundings
+from cyclegan.retouching import (
+    retouched,
+    retouched_lightly,
+    retouched_twice,
+    smoothed,
+    surroundings,
+)
 
 
 def test_colours_without_texture_stay_nearly_what_they_are():
@@ -96,8 +102,10 @@ def test_a_picture_painted_as_it_was_is_given_back():
 
     once = retouched(painted(image, 0.0), image, lambda _colours: smoothed(image))
     twice = retouched_twice(painted(image, 0.0, 0.0), image, lambda _colours: smoothed(half))
+    lightly = retouched_lightly(painted(image, 0.0), image, lambda _colours: enlarged(half))
 
     torch.testing.assert_close(once, image)
+    torch.testing.assert_close(lightly, image)
     torch.testing.assert_close(twice, image)
 
 
@@ -108,6 +116,20 @@ def test_without_any_structure_it_is_what_was_painted_smoothed():
     images = retouched(paint, image, torch.tanh)
 
     expected = torch.tanh(smoothed(paint[:, :3]) + surroundings(image, 4))
+    torch.testing.assert_close(images, expected)
+
+
+def test_without_any_structure_it_is_lightly_smoothed_too():
+    """By 1 2 1 along both axes, which is written here as a convolution."""
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    paint = torch.cat([torch.randn(1, 3, 32, 32), torch.full((1, 1, 32, 32), -1.0)], dim=1)
+
+    images = retouched_lightly(paint, image, torch.tanh)
+
+    kernel = torch.outer(torch.tensor([1.0, 2, 1]), torch.tensor([1.0, 2, 1])) / 16
+    colours = pad(paint[:, :3], (1, 1, 1, 1), mode="reflect")
+    colours = conv2d(colours, kernel.expand(3, 1, 3, 3), groups=3)
+    expected = torch.tanh(colours + enlarged(surroundings(image, 2)))
     torch.testing.assert_close(images, expected)
 
 
@@ -132,6 +154,17 @@ def test_the_finest_structure_is_as_strong_as_the_generator_says(strength):
 
 
 @pytest.mark.parametrize("strength", [-0.5, 0.0, 0.5])
+def test_what_halving_loses_is_as_strong_as_the_generator_says(strength):
+    image = torch.rand(1, 3, 24, 16) * 0.8 - 0.4
+
+    images = retouched_lightly(painted(image, strength), image, torch.tanh)
+
+    added = images - torch.tanh(enlarged(surroundings(image, 2)))
+    expected = (1 + strength) * (image - enlarged(avg_pool2d(image, 2)))
+    torch.testing.assert_close(added, expected)
+
+
+@pytest.mark.parametrize("strength", [-0.5, 0.0, 0.5])
 def test_the_structure_of_either_size_is_as_strong_as_the_generator_says(strength):
     image = torch.rand(1, 3, 24, 16) * 0.4 - 0.2
     half = avg_pool2d(image, 2)
@@ -145,7 +178,10 @@ def test_the_structure_of_either_size_is_as_strong_as_the_generator_says(strengt
     torch.testing.assert_close(of_whole, (1 + strength) * (image - enlarged(half)))
 
 
-@pytest.mark.parametrize(("lay", "strengths"), [(retouched, (0.0,)), (retouched_twice, (0.0, 0.0))])
+@pytest.mark.parametrize(
+    ("lay", "strengths"),
+    [(retouched, (0.0,)), (retouched_lightly, (0.0,)), (retouched_twice, (0.0, 0.0))],
+)
 def test_snow_keeps_its_texture(lay, strengths):
     """At 0.9 the slope of tanh is a fifth."""
     snow = 0.9 + 0.05 * torch.tensor([-1.0, 1.0]).repeat(12).expand(1, 3, 24, 24)

@@ -12,6 +12,7 @@ PRESETS = {
     "paper": "",
     "compact": f"{_SMALL} --networks.generator.output detail",
     "pyramid": f"{_SMALL} --networks.generator.output pyramid",
+    "light": f"{_SMALL} --networks.generator.output retouch --networks.generator.ends light",
     "tiny": (
         "--crop 64 --load-size 72 --schedule.learning-rate 5e-4 "
         "--schedule.constant-epochs 2 --schedule.decay-epochs 2 "
