@@ -45,10 +45,15 @@ season: $(INSTALLED)
 	$(RUN)cyclegan distill --recipe recipes/season-6.toml --data $(PICTURES) --run runs/season-6
 	$(RUN)cyclegan distill --recipe recipes/season-7.toml --data $(PICTURES) --run runs/season-7 --steps 1000
 	$(RUN)cyclegan distill --recipe recipes/season-8.toml --data $(PICTURES) --run runs/season-8
-	# Of winter2summer the seventh stage is the better one, of summer2winter the eighth.
-	$(RUN)cyclegan export --run runs/season-8 --out models/season
+	# Of winter2summer the fourth and the seventh stage are the better ones, of summer2winter the fifth and the eighth.
+	$(RUN)cyclegan export --run runs/season-5 --out runs/season-teacher
+	$(RUN)cyclegan export --run runs/season-4b --out runs/season-4b/model
+	cp runs/season-4b/model/b2a.onnx runs/season-teacher/b2a.onnx
+	$(RUN)cyclegan export --run runs/season-8 --out runs/season-begun
 	$(RUN)cyclegan export --run runs/season-7 --out runs/season-7/model
-	cp runs/season-7/model/b2a.onnx models/season/b2a.onnx
+	cp runs/season-7/model/b2a.onnx runs/season-begun/b2a.onnx
+	$(RUN)cyclegan distill --recipe recipes/season-9.toml --data $(PICTURES) --run runs/season-9 --steps 2250
+	$(RUN)cyclegan export --run runs/season-9 --out models/season
 
 monet: $(INSTALLED)
 	$(RUN)cyclegan train --recipe recipes/monet.toml --data $(PICTURES) --run runs/monet
