@@ -5,7 +5,7 @@ linear, but not the same: the former treats pixels of even and odd places differ
 where checkerboards come from (Odena et al. 2016). `as_resizing` gives the nearest of the latter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,9 @@ from torch import Tensor
 from cyclegan.errors import CheckpointError
 from cyclegan.generator import Generator, GeneratorConfig, channels_of_full_size
 from cyclegan.networks import Networks
+
+Weights = dict[str, Tensor]
+Convert = Callable[[Weights, Generator], Iterator[tuple[str, Tensor]]]
 
 _MAY_DIFFER = {"activation", "noise"}  # which no weight depends on
 
@@ -45,21 +48,29 @@ def adopt_generators(networks: Networks, gen_ab: Generator, gen_ba: Generator) -
             pyramid; or their ends are light, and those of `networks` are not.
     """
     for ours, theirs in ((networks.gen_ab, gen_ab), (networks.gen_ba, gen_ba)):
-        weights, shape = theirs.state_dict(), theirs.config
-        if (shape.upsampling, ours.config.upsampling) == ("transposed", "resize"):
-            weights = dict(_resized(weights))
-            shape = shape.model_copy(update={"upsampling": "resize"})
-        if (shape.output, ours.config.output) == ("detail", "retouch"):
-            weights = dict(_retouching(weights))
-            shape = shape.model_copy(update={"output": "retouch"})
-        if (shape.upsampling, shape.ends, ours.config.ends) == ("resize", "paper", "light"):
-            weights = dict(_lightened(weights, ours))
-            shape = shape.model_copy(update={"ends": "light"})
-        if shape.output != ours.config.output == "pyramid":
-            weights = dict(_at_half_the_size(weights, ours))
-            shape = shape.model_copy(update={"output": "pyramid"})
-        _check_alike(shape, ours.config)
+        weights, conversions = theirs.state_dict(), _conversions(theirs.config, ours)
+        for convert in conversions:
+            weights = dict(convert(weights, ours))
         ours.load_state_dict(weights)
+
+
+def _conversions(shape: GeneratorConfig, ours: Generator) -> list[Convert]:
+    """What makes weights of a generator of `shape` into some of `ours`, in this order."""
+    wanted, conversions = ours.config, list[Convert]()
+    if (shape.upsampling, wanted.upsampling) == ("transposed", "resize"):
+        conversions.append(_resized)
+        shape = shape.model_copy(update={"upsampling": "resize"})
+    if (shape.output, wanted.output) == ("detail", "retouch"):
+        conversions.append(_retouching)
+        shape = shape.model_copy(update={"output": "retouch"})
+    if (shape.upsampling, shape.ends, wanted.ends) == ("resize", "paper", "light"):
+        conversions.append(_lightened)
+        shape = shape.model_copy(update={"ends": "light"})
+    if shape.output != wanted.output == "pyramid":
+        conversions.append(_at_half_the_size)
+        shape = shape.model_copy(update={"output": "pyramid"})
+    _check_alike(shape, wanted)
+    return conversions
 
 
 def adopt_discriminators(networks: Networks, theirs: Networks) -> None:
@@ -105,7 +116,7 @@ def _least_squares() -> Float[Tensor, "3 3"]:
     return torch.linalg.lstsq(resized, transposed).solution
 
 
-def _resized(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+def _resized(weights: Weights, _ours: Generator) -> Iterator[tuple[str, Tensor]]:
     for name, weight in weights.items():
         parts = name.split(".")
         if parts[0] == "decode" and parts[1] in "01" and parts[2] == "0":
@@ -116,14 +127,14 @@ def _resized(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
             yield name, weight
 
 
-def _retouching(weights: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+def _retouching(weights: Weights, _ours: Generator) -> Iterator[tuple[str, Tensor]]:
     """Let the last layer want the finest structure as strong as it is."""
     for name, weight in weights.items():
         is_last = name.startswith("decode.2.")
         yield name, torch.cat([weight, torch.zeros_like(weight[:1])]) if is_last else weight
 
 
-def _lightened(weights: dict[str, Tensor], ours: Generator) -> Iterator[tuple[str, Tensor]]:
+def _lightened(weights: Weights, ours: Generator) -> Iterator[tuple[str, Tensor]]:
     """Let the first layer begin anew, and keep of the last two the channels that count most."""
     for name, weight in ours.state_dict().items():
         if name.startswith("encode.0."):
@@ -149,7 +160,7 @@ def _strongest(last: Float[Tensor, "outputs inputs 7 7"], ours: GeneratorConfig)
     return weighed.topk(channels_of_full_size(ours)).indices.sort().values
 
 
-def _at_half_the_size(weights: dict[str, Tensor], ours: Generator) -> Iterator[tuple[str, Tensor]]:
+def _at_half_the_size(weights: Weights, ours: Generator) -> Iterator[tuple[str, Tensor]]:
     """Keep all up to half the size; the last layer begins anew, with both levels as they are."""
     for name, weight in ours.state_dict().items():
         is_last = name.startswith("decode.1.")

@@ -181,7 +181,7 @@ class ShuffleConv(nn.Module):
 
 
 def channels_of_full_size(config: GeneratorConfig) -> int:
-    """Channels that the last layer has before it, unless it paints at half the size."""
+    """Channels of the features that the last layer paints from, unless at half the size."""
     return config.width if config.ends == "paper" else max(1, config.width // 2)
 
 

@@ -47,7 +47,7 @@ def test_nothing_else_comes_nearer():
 
 def networks_of(seed=0, **generator):
     config = NetworksConfig(
-        generator=GeneratorConfig(width=4, blocks=1, **generator),
+        generator=GeneratorConfig(**{"width": 4, "blocks": 1} | generator),
         discriminator=DiscriminatorConfig(width=4, layers=2),
     )
     networks = Networks(config)
@@ -180,6 +180,15 @@ def test_generators_of_a_pyramid_keep_their_last_layer_with_light_ends():
         (
             {"output": "detail", "block": "separable"},
             "or --networks.generator.block full --networks.generator.output image$",
+        ),
+        ({"output": "pyramid", "block": "separable"}, "or --networks.generator.block full$"),
+        (
+            {"ends": "light", "upsampling": "resize", "width": 8},
+            "or --networks.generator.width 4$",
+        ),
+        (
+            {"ends": "light", "upsampling": "shuffle"},
+            "or --networks.generator.upsampling transposed --networks.generator.ends paper$",
         ),
     ],
 )
