@@ -135,29 +135,28 @@ def _retouching(weights: Weights, _ours: Generator) -> Iterator[tuple[str, Tenso
 
 
 def _lightened(weights: Weights, ours: Generator) -> Iterator[tuple[str, Tensor]]:
-    """Let the first layer begin anew, and keep of the last two the channels that count most."""
+    """Let the first layer, which two become, begin anew, and thin the last two out."""
     for name, weight in ours.state_dict().items():
         if name.startswith("encode.0."):
             yield name, weight
-    last = weights.get("decode.2.weight")  # a generator of a pyramid ends one layer earlier
-    for name, weight in weights.items():
-        if name.startswith("encode."):
-            if name.startswith("encode.2."):
-                yield name.replace("encode.2.", "encode.1."), weight
-        elif last is None or not name.startswith(("decode.1.", "decode.2.")):
-            yield name, weight
-        elif name == "decode.2.weight":
-            yield name, weight[:, _strongest(last, ours.config), 1:-1, 1:-1]
-        elif name.startswith("decode.1.") and weight.ndim:
-            yield name, weight[_strongest(last, ours.config)]
-        else:
-            yield name, weight
+    # A generator of a pyramid ends before the layers that would be thinned.
+    behind = _thinned(weights, ours.config) if "decode.2.weight" in weights else weights
+    for name, weight in behind.items():
+        if not name.startswith(("encode.0.", "encode.1.")):
+            yield name.replace("encode.2.", "encode.1."), weight
 
 
-def _strongest(last: Float[Tensor, "outputs inputs 7 7"], ours: GeneratorConfig) -> Tensor:
-    """Numbers of the channels that the last layer weighs most."""
+def _thinned(weights: Weights, ours: GeneratorConfig) -> Weights:
+    """Keep the channels that the last layer weighs most, and the middle of its kernel."""
+    last = weights["decode.2.weight"]
     weighed = last.square().sum((0, 2, 3))
-    return weighed.topk(channels_of_full_size(ours)).indices.sort().values
+    strongest = weighed.topk(channels_of_full_size(ours)).indices.sort().values
+    thin = {
+        name: weight[strongest]
+        for name, weight in weights.items()
+        if name.startswith("decode.1.") and weight.ndim
+    }
+    return weights | thin | {"decode.2.weight": last[:, strongest, 1:-1, 1:-1]}
 
 
 def _at_half_the_size(weights: Weights, ours: Generator) -> Iterator[tuple[str, Tensor]]:

@@ -95,6 +95,7 @@ def smoothed(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
 
 
 def _softened(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """Weigh 3×3 pixels by 1 2 1 along both axes, as two averages of 2×2 do."""
     padded = pad(images, (1, 1, 1, 1), mode="reflect")
     return avg_pool2d(avg_pool2d(padded, 2, stride=1), 2, stride=1)
 

@@ -119,8 +119,11 @@ def exported(**config):
 
 
 COMPACT = {"block": "separable", "upsampling": "resize"}
-CONFIGS = [{}, *(COMPACT | {"output": output} for output in ("detail", "retouch", "pyramid"))]
-CONFIGS.append(COMPACT | {"output": "retouch", "ends": "light"})
+CONFIGS = [
+    {},
+    *(COMPACT | {"output": output} for output in ("detail", "retouch", "pyramid")),
+    COMPACT | {"output": "retouch", "ends": "light"},
+]
 
 
 SIZES = [(1, 8, 8), (2, 64, 36), (1, 100, 132), (3, 8, 40), (1, 64, 36)]

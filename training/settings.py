@@ -36,6 +36,7 @@ class TrainSettings(BaseModel):
     )
 
     VERB: ClassVar[str] = "trained"
+    """What was done to the weights, for a model's card."""
 
     data: Path | None = None
     """Folder with trainA and trainB (and testA, testB for samples), or with a and b."""
