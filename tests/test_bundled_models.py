@@ -40,9 +40,9 @@ def test_their_cards_tell_how_they_were_trained_and_no_path(catalogue, name):
     training = catalogue.find(name).card.training
 
     assert training.origin.endswith("from the networks of an earlier training")
-    assert training.steps >= 1000  # of the last stage
+    assert training.steps > 1000  # of the last stage
     assert training.weights == "averaged"
-    assert training.settings["preset"] in {"compact", "pyramid", "light"}
+    assert training.settings["preset"] == ("pyramid" if "summer" in name else "compact")
     assert not any("/" in str(value) for value in training.settings.values())
 
 
