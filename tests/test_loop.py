@@ -180,6 +180,21 @@ def test_bfloat16_trains_too(tiny_settings):
     assert all(torch.isfinite(p).all() for p in state.networks.parameters())
 
 
+@pytest.mark.parametrize(
+    ("features", "precision", "is_said"),
+    [({}, "bf16", True), ({}, "auto", False), ({"avx512_bf16": True}, "bf16", False)],
+)
+def test_bfloat16_on_a_processor_that_has_to_convert_is_advised_against(
+    tiny_settings, monkeypatch, caplog, features, precision, is_said
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
+
+    train(change(tiny_settings, precision=precision, steps=1))
+
+    assert ("has no instructions for bf16" in caplog.text) == is_said
+    assert ("give --precision auto" in caplog.text) == is_said
+
+
 def test_the_checkpoint_names_the_domains_and_no_path(tiny_settings):
     train(tiny_settings)
 

@@ -5,7 +5,7 @@ import logging
 import torch
 
 from training.data import UnpairedCrops
-from training.device import settled_precision
+from training.device import is_slow_in_bf16, settled_precision
 from training.saves import BEST, kept_best
 from training.settings import TrainSettings
 from training.state import TrainState
@@ -31,6 +31,11 @@ def say_what_begins(
         "%s from step %d of %d on %s in %s%s: %s",
         settings.run, state.step, whole, device, precision, ranks, pictures,
     )  # fmt: skip
+    if precision == "bf16" and is_slow_in_bf16(device):
+        logger.warning(
+            "this CPU has no instructions for bf16, in which a step takes many times as long as in "
+            "fp32: stop with Ctrl-C, and give --precision auto"
+        )
     logger.info("watch with: tensorboard --logdir %s, or look into %s/samples", *[settings.run] * 2)
 
 
