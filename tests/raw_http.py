@@ -25,8 +25,8 @@ class Talk(NamedTuple):
 
 
 def talk(port, data, patience=5.0, least=1):
-    """Send bytes and read until the service closes, or is silent after `least` whole answers; no
-    longer than `patience` seconds for each part of them."""
+    """Send bytes and read until the service closes, or is silent after `least` whole answers of
+    which none says that it will; no longer than `patience` seconds for each part of them."""
     got = b""
     with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
         with suppress(ConnectionError):  # it may close before it has read all
@@ -35,7 +35,8 @@ def talk(port, data, patience=5.0, least=1):
             while part := connection.recv(1 << 16):
                 got += part
                 replies, rest = parsed(got)
-                enough = len(replies) >= least and not rest
+                is_closing = any(reply.headers.get("connection") == "close" for reply in replies)
+                enough = len(replies) >= least and not rest and not is_closing
                 connection.settimeout(SILENCE_SECONDS if enough else patience)
             closed = True
         except TimeoutError:

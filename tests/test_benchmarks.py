@@ -245,7 +245,7 @@ def drawn(tmp_path):
 
 def test_learning_is_measured_from_words_to_json(tmp_path, drawn, capsys):
     file, recipe = tmp_path / "learning.json", tmp_path / "recipe.toml"
-    recipe.write_text('preset = "tiny"\nhistory = 0\n')
+    recipe.write_text('preset = "tiny"\nprecision = "fp32"\n[weights]\ncycle = 1\n')
     words = (
         f"--data {drawn} --out {tmp_path / 'runs'} --names summer,winter --labels winter "
         f"--ways naive fp32 recipe --recipe {recipe} --preset tiny --size 32 --steps 4 --seeds 2 "
