@@ -38,6 +38,12 @@ def _seed():
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def _one_thread_again():
+    yield
+    torch.set_num_threads(1)  # of which benchmarks that were tested leave more behind
+
+
 @pytest.fixture
 def tiny_networks():
     """Networks that take milliseconds."""
