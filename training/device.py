@@ -84,16 +84,18 @@ def settled_precision(precision: Precision, device: torch.device) -> SettledPrec
 
 def _is_faster_in_bf16(device: torch.device) -> bool:
     if device.type == "cpu":
-        return not is_slow_in_bf16(device)
+        return _cpu_computes_in_bf16()
     return device.type == "cuda" and _has_bf16(device)
 
 
 def is_slow_in_bf16(device: torch.device) -> bool:
     """Tell a CPU without instructions for it, which converts for each product."""
-    if device.type != "cpu":
-        return False
+    return device.type == "cpu" and not _cpu_computes_in_bf16()
+
+
+def _cpu_computes_in_bf16() -> bool:
     features = torch.cpu.get_capabilities()
-    return not (features.get("avx512_bf16") or features.get("amx_bf16"))
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
 
 
 def precision_context(
