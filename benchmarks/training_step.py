@@ -26,7 +26,7 @@ from benchmarks.variants import (
     wait_for,
 )
 from cyclegan.command_line import parse, write_json
-from training.device import choose_device, prepare_device
+from training.device import choose_device, is_slow_in_bf16, prepare_device
 from training.recording import warm_up_steps
 from training.settings import TrainSettings
 
@@ -49,8 +49,9 @@ class StepBenchmark(BaseModel):
     """Pictures of each domain in a naive step, if not as many as in ours; the authors have 1."""
     preset: Literal["paper", "compact", "tiny"] = "paper"
     """Networks, as in `cyclegan train`."""
-    precision: tuple[Precision, ...] = ("fp32", "bf16")
-    """Precisions of our step; the naive one is always fp32."""
+    precision: tuple[Precision, ...] | None = None
+    """Precisions of our step; by default fp32, and bf16 where the device has instructions for it.
+    The naive one is always fp32."""
     compile: bool = False
     """Also take our steps with torch.compile; on a CPU the first one then takes a minute."""
     repeats: PositiveInt = 10
@@ -93,7 +94,7 @@ def measure(benchmark: StepBenchmark) -> TrainingReport:
         UsageError: The device is not there, the size does not fit the networks, or memory is short.
     """
     device = _device(benchmark)
-    variants = _variants(benchmark)
+    variants = _variants(benchmark, device)
     # Memory comes first: later this process itself holds some of the device's.
     memory = _memory(variants, device) if benchmark.memory else {}
     prepare_device(device, "fp32")
@@ -153,7 +154,7 @@ class _Found:
         )
 
 
-def _variants(benchmark: StepBenchmark) -> dict[Variant, TrainSettings]:
+def _variants(benchmark: StepBenchmark, device: torch.device) -> dict[Variant, TrainSettings]:
     """Tell what is measured, the naive step first, and on which batches."""
 
     def with_batch(batch: int) -> TrainSettings:
@@ -161,9 +162,15 @@ def _variants(benchmark: StepBenchmark) -> dict[Variant, TrainSettings]:
         return settings.model_copy(update={"cuda_graphs": benchmark.cuda_graphs})
 
     ways = (False, True) if benchmark.compile else (False,)
-    ours = [Variant("ours", p, way) for p in dict.fromkeys(benchmark.precision) for way in ways]
+    precisions = dict.fromkeys(benchmark.precision or _usual_precisions(device))
+    ours = [Variant("ours", precision, way) for precision in precisions for way in ways]
     naive = with_batch(benchmark.naive_batch or benchmark.batch)
     return {_NAIVE: naive} | dict.fromkeys(ours, with_batch(benchmark.batch))
+
+
+def _usual_precisions(device: torch.device) -> tuple[Precision, ...]:
+    # A step of `paper` in bf16 takes minutes where each product is converted.
+    return ("fp32",) if is_slow_in_bf16(device) else ("fp32", "bf16")
 
 
 def _device(benchmark: StepBenchmark) -> torch.device:

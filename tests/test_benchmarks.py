@@ -30,6 +30,7 @@ from benchmarks.memory import in_new_process, peak_growth
 from benchmarks.naive_step import NaiveTraining
 from benchmarks.operations import generator_multiply_adds, step_operations
 from cyclegan.checkpoint import Checkpoint
+from cyclegan.command_line import parse
 from cyclegan.convolutions import FewOutputsConv
 from cyclegan.generator import GeneratorConfig
 from cyclegan.networks import NetworksConfig
@@ -170,6 +171,25 @@ def test_the_step_is_measured_from_words_to_json(tmp_path, capsys, monkeypatch):
     assert report["matrix_peaks"].keys() == {"fp32", "bf16"}
     assert report["machine"].keys() >= {"device_name", "threads", "pytorch", "commit"}
     assert "ours bf16" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("slow", "words", "names"),
+    [
+        (False, [], ["naive fp32", "ours fp32", "ours bf16"]),
+        (True, [], ["naive fp32", "ours fp32"]),
+        (True, ["--precision", "bf16"], ["naive fp32", "ours bf16"]),
+    ],
+)
+def test_bf16_is_measured_where_the_device_computes_it_or_it_is_asked_for(
+    monkeypatch, slow, words, names
+):
+    monkeypatch.setattr(training_step, "is_slow_in_bf16", lambda _device: slow)
+    benchmark = parse(training_step.StepBenchmark, words, "benchmark")
+
+    variants = training_step._variants(benchmark, torch.device("cpu"))
+
+    assert [variant.name for variant in variants] == names
 
 
 def test_a_larger_batch_is_compared_by_its_pictures_with_the_authors_batch_of_one(tmp_path):
