@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -35,6 +36,13 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert (tiny_settings.run / ".lock").read_text()
 
     assert train(tiny_settings).step == 12
+
+
+def test_a_folder_that_somebody_removes_is_no_error_of_its_own(tiny_settings):
+    with locked_folder(tiny_settings):
+        shutil.rmtree(tiny_settings.run)
+
+    assert not tiny_settings.run.exists()
 
 
 def test_a_file_system_without_locks_is_said_and_trained_on(tiny_settings, monkeypatch, caplog):

@@ -64,7 +64,7 @@ def _take(lock: TextIOWrapper, settings: TrainSettings) -> None:
 
 def _forget_if_not_begun(run: Path) -> None:
     """Leave no folder behind in which nothing was written, as when a picture cannot be read."""
-    if [file.name for file in run.iterdir()] == [_LOCK]:
+    if run.exists() and [file.name for file in run.iterdir()] == [_LOCK]:
         (run / _LOCK).unlink()
         run.rmdir()
 
