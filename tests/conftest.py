@@ -1,14 +1,27 @@
 """Shapes and types are checked at every call of our packages while testing."""
 
-from jaxtyping import install_import_hook
+# Whatever is imported by one of our packages first is compiled anew in each process, since the hook
+# looks for caches under a name of its own meanwhile; so the largest come before it.
+import torchvision  # noqa: F401
+from beartype import BeartypeConf, beartype
+from jaxtyping import config, install_import_hook
 
 # `int` where `float` is written is right by PEP 484, so beartype is told so.
+_checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
+
+
+def check_types(function):
+    """Check what a function takes and gives, unless it would be wrapped anew at each call."""
+    return function if "<locals>" in function.__qualname__ else _checked(function)
+
+
 HOOK = install_import_hook(
-    ["cyclegan", "evaluation", "service", "training"],
-    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
+    ["cyclegan", "evaluation", "service", "training"], "conftest.check_types"
 )
 
-from pathlib import Path  # noqa: E402 - the hook must be there before our packages
+from collections.abc import Iterator  # noqa: E402 - the hook must be there before our packages
+from contextlib import contextmanager  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -51,6 +64,20 @@ def tiny_networks():
         generator=GeneratorConfig(width=4, blocks=1),
         discriminator=DiscriminatorConfig(width=4, layers=2),
     )
+
+
+@contextmanager
+def types_unchecked() -> Iterator[None]:
+    """For hundreds of steps or scenes, of which the first few have their types checked elsewhere.
+
+    Checking them takes a third of such a training's time, and nine tenths of the drawing's.
+    """
+    former = config.jaxtyping_disable
+    config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        config.update("jaxtyping_disable", former)
 
 
 def draw_pictures(folder: Path, count: int, side: int = 24, seed: int = 0) -> Path:

@@ -4,6 +4,7 @@ import weakref
 
 import pytest
 import torch
+from conftest import types_unchecked
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
@@ -131,6 +132,7 @@ def assert_same(one, other):
     "flags",
     ["--seed 0", "--seed 1", "--objective hinge", "--objective wgan_gp", "--objective ebgan"],
 )
+@types_unchecked()
 def test_nothing_is_said_of_a_healthy_run(settings_of, flags):
     settings = settings_of(f"--steps 130 {flags}")
 
@@ -159,6 +161,7 @@ def test_a_run_that_is_watched_learns_the_same(settings_of, tmp_path, flags):
 # Failures on purpose, and the examination at which they are named
 
 
+@types_unchecked()
 def test_a_learning_rate_of_1_is_named_within_150_steps(settings_of, capsys):
     settings = settings_of("--schedule.learning-rate 1 --steps 150")
 
@@ -173,6 +176,7 @@ def test_a_learning_rate_of_1_is_named_within_150_steps(settings_of, capsys):
 
 
 @pytest.mark.usefixtures("often")
+@types_unchecked()
 def test_a_discriminator_that_is_too_strong_is_named(settings_of):
     flags = "--schedule.learning-rate 1e-5 --optimizers.discriminators-rate 200"
     settings = settings_of(f"{flags} --steps 190")
@@ -183,6 +187,7 @@ def test_a_discriminator_that_is_too_strong_is_named(settings_of):
 
 
 @pytest.mark.usefixtures("often")
+@types_unchecked()
 def test_inverted_colours_are_named_at_the_10th_examination(settings_of, monkeypatch):
     make(monkeypatch, lambda images: -images)
     settings = settings_of("--steps 100")
@@ -193,6 +198,7 @@ def test_inverted_colours_are_named_at_the_10th_examination(settings_of, monkeyp
 
 
 @pytest.mark.usefixtures("often")
+@types_unchecked()
 def test_a_frozen_generator_is_named_at_the_4th_examination_and_when_it_learns_again(
     settings_of, monkeypatch
 ):
@@ -250,6 +256,7 @@ def test_a_history_of_one_image_is_named_at_the_3rd_examination(settings_of, mon
 
 
 @pytest.mark.usefixtures("often")
+@types_unchecked()
 def test_a_generator_that_only_seems_to_get_better_is_named(settings_of, monkeypatch):
     """Its discriminator learns to call everything real."""
     monkeypatch.setattr(
@@ -266,6 +273,7 @@ def test_a_generator_that_only_seems_to_get_better_is_named(settings_of, monkeyp
 
 
 @pytest.mark.usefixtures("often")
+@types_unchecked()
 def test_a_loss_that_begins_to_spike_is_named(settings_of, monkeypatch):
     set_rate = TrainState.set_learning_rate
 
@@ -386,6 +394,7 @@ def test_a_failed_state_makes_room_before_the_run_goes_back(settings_of, monkeyp
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("stop", [40, 55])
+@types_unchecked()
 def test_a_run_that_went_back_continues_exactly(settings_of, tmp_path, monkeypatch, stop):
     poison(monkeypatch, at=35, rollbacks=1)
     whole = settings_of(f"--steps 60 --on-failure rollback --run {tmp_path}/whole")
@@ -430,6 +439,7 @@ def blank(state):
 
 
 @pytest.mark.usefixtures("often")
+@types_unchecked()
 def test_a_warned_run_keeps_its_last_healthy_checkpoint_beside_the_latest(settings_of, monkeypatch):
     after_each_step(monkeypatch, blank)
     settings = settings_of("--steps 100")
@@ -472,6 +482,7 @@ def test_a_new_run_does_not_go_back_to_the_healthy_checkpoint_of_a_deleted_one(
 
 
 @pytest.mark.usefixtures("often")
+@types_unchecked()
 def test_a_continued_run_says_what_an_uninterrupted_one_does(settings_of, tmp_path, monkeypatch):
     freeze_generators(monkeypatch, until=55)
     whole = tmp_path / "whole"

@@ -7,6 +7,7 @@ neither loss can be left out takes two minutes more, so it is among the long tes
 import numpy as np
 import pytest
 import torch
+from conftest import types_unchecked
 from PIL import Image
 
 from cyclegan import objectives
@@ -23,6 +24,7 @@ SIDE, TRAIN, TEST, STEPS = 32, 200, 24, 1200
 
 
 @pytest.fixture(scope="module")
+@types_unchecked()
 def scenes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenes")
     draw_dataset(folder, side=SIDE, train=TRAIN, test=TEST, seed=0)
@@ -73,6 +75,7 @@ def errors_of(networks, scenes):
     }
 
 
+@types_unchecked()
 def test_the_error_to_the_true_counterpart_falls_to_less_than_half(scenes, tmp_path):
     errors = errors_of(train(settings(scenes, tmp_path / "run")).networks, scenes)
 
@@ -81,6 +84,7 @@ def test_the_error_to_the_true_counterpart_falls_to_less_than_half(scenes, tmp_p
 
 
 @pytest.mark.long
+@types_unchecked()
 def test_without_the_cycle_loss_it_does_not_learn(scenes, tmp_path):
     # The identity loss, whose weight counts in that of the cycle loss, stays as it is.
     without = LossWeights(cycle=1e-9, identity=0.5 * 10 / 1e-9)
@@ -92,6 +96,7 @@ def test_without_the_cycle_loss_it_does_not_learn(scenes, tmp_path):
 
 
 @pytest.mark.long
+@types_unchecked()
 def test_without_the_adversarial_loss_it_does_not_learn(scenes, tmp_path, monkeypatch):
     monkeypatch.setattr(objectives, "lsgan_generator", lambda scores: 0 * scores.mean())
 
