@@ -3,13 +3,14 @@
 Counted on the `meta` device, where tensors have shapes and no content.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from time import perf_counter
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.naive_step import NaiveTraining
+from benchmarks.variants import Precision
 from cyclegan.generator import Generator, GeneratorConfig
 from training.settings import TrainSettings
 
@@ -40,14 +41,21 @@ def step_operations(settings: TrainSettings) -> int:
     return _count(lambda: naive.step(pictures, pictures))
 
 
-def matrix_peaks(device: torch.device, side: int, wait: Callable[[], None]) -> dict[str, float]:
+def matrix_peaks(
+    device: torch.device,
+    precisions: Set[Precision],
+    side: int,
+    wait: Callable[[], None],
+) -> dict[str, float]:
     """Measure the most operations per second that square matrix products reach.
 
-    By fp32, bf16 and on CUDA also tf32, in which PyTorch convolves float32 by default.
+    By precision, and on CUDA also for tf32, in which PyTorch convolves float32 by default.
     """
-    peaks = {
-        "fp32": _peak(device, torch.float32, side, wait),
-        "bf16": _peak(device, torch.bfloat16, side, wait),
+    types: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    peaks: dict[str, float] = {
+        name: _peak(device, dtype, side, wait)
+        for name, dtype in types.items()
+        if name in precisions
     }
     if device.type == "cuda":
         former = torch.get_float32_matmul_precision()

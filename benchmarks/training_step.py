@@ -99,7 +99,8 @@ def measure(benchmark: StepBenchmark) -> TrainingReport:
     memory = _memory(variants, device) if benchmark.memory else {}
     prepare_device(device, "fp32")
     side = benchmark.matrix or (2048 if device.type == "cpu" else 8192)
-    peaks = matrix_peaks(device, side, lambda: wait_for(device))
+    precisions: set[Precision] = {variant.precision for variant in variants}
+    peaks = matrix_peaks(device, precisions, side, lambda: wait_for(device))
     steps = {variant.name: variant.step(settings, device) for variant, settings in variants.items()}
     times = _times(steps, benchmark, device)
     naive = variants[_NAIVE]

@@ -28,7 +28,7 @@ from benchmarks.clock import Times, measure_alternately
 from benchmarks.engines import export_untrained, open_engine, random_pictures
 from benchmarks.memory import in_new_process, peak_growth
 from benchmarks.naive_step import NaiveTraining
-from benchmarks.operations import generator_multiply_adds, step_operations
+from benchmarks.operations import generator_multiply_adds, matrix_peaks, step_operations
 from cyclegan.checkpoint import Checkpoint
 from cyclegan.command_line import parse
 from cyclegan.convolutions import FewOutputsConv
@@ -190,6 +190,12 @@ def test_bf16_is_measured_where_the_device_computes_it_or_it_is_asked_for(
     variants = training_step._variants(benchmark, torch.device("cpu"))
 
     assert [variant.name for variant in variants] == names
+
+
+def test_the_peak_of_a_precision_that_is_not_measured_is_not_either():
+    peaks = matrix_peaks(torch.device("cpu"), {"fp32"}, side=8, wait=lambda: None)
+
+    assert peaks.keys() == {"fp32"}
 
 
 def test_a_larger_batch_is_compared_by_its_pictures_with_the_authors_batch_of_one(tmp_path):
