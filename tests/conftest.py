@@ -70,7 +70,7 @@ def tiny_networks():
 def types_unchecked() -> Iterator[None]:
     """For hundreds of steps or scenes, of which the first few have their types checked elsewhere.
 
-    Checking them takes a third of such a training's time, and nine tenths of the drawing's.
+    Checking them takes a third of such a training's time, and four fifths of the drawing's.
     """
     former = config.jaxtyping_disable
     config.update("jaxtyping_disable", True)
