@@ -47,7 +47,7 @@ def pictures():
 def started(settings):
     """Students at their beginning, and their teacher."""
     teacher, state = Teacher.of(settings, CPU), TrainState.start(settings, CPU)
-    teacher.lend_judges(state.networks)
+    teacher.lend_discriminators(state.networks, settings.objective)
     return state, teacher
 
 
@@ -166,6 +166,15 @@ def test_discriminators_of_another_shape_begin_new(taught):
     state, _ = started(taught.model_copy(update={"networks": networks}))
 
     assert state.networks.disc_a.config.width == 6
+
+
+def test_discriminators_that_play_for_something_else_begin_new(taught):
+    drawn = TrainState.start(taught, CPU).networks
+
+    state, _ = started(taught.model_copy(update={"objective": "hinge"}))
+
+    assert same(state.networks.disc_a, drawn.disc_a)
+    assert same(state.networks.disc_b, drawn.disc_b)
 
 
 def test_an_exported_model_shows_what_its_run_shows_and_has_no_discriminators_to_lend(

@@ -1,6 +1,6 @@
 """The networks that a new run begins with: drawn anew, or those of an earlier training."""
 
-from cyclegan.adoption import adopt_discriminators, adopt_generators
+from cyclegan.adoption import adopt_generators
 from cyclegan.errors import UsageError
 from cyclegan.networks import Networks, initialise
 from training.settings import TrainSettings
@@ -22,9 +22,7 @@ def first_networks(settings: TrainSettings) -> Networks:
     former = Trained.read(settings.start_from, "--start-from")
     _check_not_reversed(former.domains, settings)
     adopt_generators(networks, former.gen_ab, former.gen_ba)
-    # What scores mean depends on what is played for.
-    if former.networks and former.objective == settings.objective:
-        adopt_discriminators(networks, former.networks)
+    former.lend_discriminators(networks, settings.objective)
     return networks
 
 

@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from cyclegan.adoption import adopt_discriminators
 from cyclegan.errors import UsageError
 from cyclegan.generator import Stages
 from cyclegan.networks import Networks
@@ -44,7 +43,7 @@ class Teacher:
         self.domains = trained.domains
         self._gen_ab = trained.gen_ab.to(device).eval()
         self._gen_ba = trained.gen_ba.to(device).eval()
-        self._networks = trained.networks
+        self._trained = trained
 
     @classmethod
     def of(cls, settings: DistillSettings, device: torch.device) -> "Teacher":
@@ -69,13 +68,9 @@ class Teacher:
         """Translate images of A into B, and of B into A."""
         return self._gen_ab.stages(real_a), self._gen_ba.stages(real_b)
 
-    def lend_judges(self, networks: Networks) -> None:
-        """Let the students' discriminators begin with what the teacher's know, if of one shape.
-
-        A teacher that was exported has none to lend.
-        """
-        if self._networks:
-            adopt_discriminators(networks, self._networks)
+    def lend_discriminators(self, networks: Networks, objective: str) -> None:
+        """Let the students' begin with what the teacher's know, where there are such."""
+        self._trained.lend_discriminators(networks, objective)
 
 
 def distill_step(

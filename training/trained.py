@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from cyclegan.adoption import adopt_discriminators
 from cyclegan.checkpoint import LATEST, Checkpoint, checkpoint_of
 from cyclegan.contract import FILE_AB
 from cyclegan.errors import UsageError
@@ -50,6 +51,15 @@ class Trained:
         networks = checkpoint.networks(averaged=True)
         objective = checkpoint.facts.settings.get("objective")
         return cls(networks.gen_ab, networks.gen_ba, checkpoint.domains, networks, objective)
+
+    def lend_discriminators(self, networks: Networks, objective: str) -> None:
+        """Let those of `networks`, which play for `objective`, begin with what these know.
+
+        If they have one shape and one objective, on which it depends what scores mean. An exported
+        model has none to lend.
+        """
+        if self.networks and self.objective == objective:
+            adopt_discriminators(networks, self.networks)
 
     @classmethod
     def _of_model(cls, folder: Path, flag: str) -> "Trained":
