@@ -10,8 +10,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.naive_step import NaiveTraining
-from benchmarks.variants import Precision
 from cyclegan.generator import Generator, GeneratorConfig
+from training.device import SettledPrecision
 from training.settings import TrainSettings
 
 _META = torch.device("meta")
@@ -43,7 +43,7 @@ def step_operations(settings: TrainSettings) -> int:
 
 def matrix_peaks(
     device: torch.device,
-    precisions: Set[Precision],
+    precisions: Set[SettledPrecision],
     side: int,
     wait: Callable[[], None],
 ) -> dict[str, float]:
@@ -51,7 +51,7 @@ def matrix_peaks(
 
     By precision, and on CUDA also for tf32, in which PyTorch convolves float32 by default.
     """
-    types: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    types: dict[SettledPrecision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
     peaks: dict[str, float] = {
         name: _peak(device, dtype, side, wait)
         for name, dtype in types.items()

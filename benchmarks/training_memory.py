@@ -13,9 +13,9 @@ from rich.table import Table
 from benchmarks.machine import Machine
 from benchmarks.memory import in_new_process
 from benchmarks.program import check_writable, console, run_program, watched
-from benchmarks.variants import Precision, Variant, peak_memory, settings_for
+from benchmarks.variants import Variant, peak_memory, settings_for
 from cyclegan.command_line import parse, write_json
-from training.device import choose_device
+from training.device import SettledPrecision, choose_device
 from training.settings import TrainSettings
 
 
@@ -32,7 +32,7 @@ class MemoryBenchmark(BaseModel):
     """Pictures of each domain in a step."""
     preset: Literal["paper", "compact", "tiny"] = "paper"
     """Networks, as in `cyclegan train`."""
-    precision: Precision = "fp32"
+    precision: SettledPrecision = "fp32"
     """As in `cyclegan train`."""
     json_file: Path | None = Field(default=None, alias="json")
     """File to write all facts to."""

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from benchmarks.clock import Times
 from benchmarks.machine import Machine
-from benchmarks.variants import Operator, Precision
+from benchmarks.variants import Operator
+from training.device import SettledPrecision
 
 
 class Measured(BaseModel):
@@ -18,7 +19,7 @@ class Measured(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    precision: Precision
+    precision: SettledPrecision
     batch: int
     """Pictures of each domain in a step."""
     milliseconds: Times

@@ -17,7 +17,6 @@ from benchmarks.program import check_writable, console, run_program, watched
 from benchmarks.training_report import Measured, TrainingReport, show
 from benchmarks.variants import (
     Operator,
-    Precision,
     Step,
     Variant,
     peak_memory,
@@ -26,7 +25,7 @@ from benchmarks.variants import (
     wait_for,
 )
 from cyclegan.command_line import parse, write_json
-from training.device import choose_device, is_slow_in_bf16, prepare_device
+from training.device import SettledPrecision, choose_device, is_slow_in_bf16, prepare_device
 from training.recording import warm_up_steps
 from training.settings import TrainSettings
 
@@ -49,7 +48,7 @@ class StepBenchmark(BaseModel):
     """Pictures of each domain in a naive step, if not as many as in ours; the authors have 1."""
     preset: Literal["paper", "compact", "tiny"] = "paper"
     """Networks, as in `cyclegan train`."""
-    precision: tuple[Precision, ...] | None = None
+    precision: tuple[SettledPrecision, ...] | None = None
     """Precisions of our step; by default fp32, and bf16 where the device has instructions for it.
     The naive one is always fp32."""
     compile: bool = False
@@ -99,7 +98,7 @@ def measure(benchmark: StepBenchmark) -> TrainingReport:
     memory = _memory(variants, device) if benchmark.memory else {}
     prepare_device(device, "fp32")
     side = benchmark.matrix or (2048 if device.type == "cpu" else 8192)
-    precisions: set[Precision] = {variant.precision for variant in variants}
+    precisions: set[SettledPrecision] = {variant.precision for variant in variants}
     peaks = matrix_peaks(device, precisions, side, lambda: wait_for(device))
     steps = {variant.name: variant.step(settings, device) for variant, settings in variants.items()}
     times = _times(steps, benchmark, device)
@@ -169,7 +168,7 @@ def _variants(benchmark: StepBenchmark, device: torch.device) -> dict[Variant, T
     return {_NAIVE: naive} | dict.fromkeys(ours, with_batch(benchmark.batch))
 
 
-def _usual_precisions(device: torch.device) -> tuple[Precision, ...]:
+def _usual_precisions(device: torch.device) -> tuple[SettledPrecision, ...]:
     # A step of `paper` in bf16 takes minutes where each product is converted.
     return ("fp32",) if is_slow_in_bf16(device) else ("fp32", "bf16")
 

@@ -8,13 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmarks.memory import MIB, peak_growth
 from benchmarks.naive_step import NaiveTraining
-from training.device import prepare_device
+from training.device import SettledPrecision, prepare_device
 from training.settings import TrainSettings
 from training.state import TrainState
 from training.step import train_step
 from training.train_command import read_settings
 
-Precision = Literal["fp32", "bf16"]
 Step = Callable[[], object]
 
 _STEPS_TO_THE_PEAK = 2  # Adam's moments are there from the second on
@@ -43,7 +42,7 @@ class Variant(NamedTuple):
     """A way to take a step."""
 
     kind: Literal["naive", "ours"]
-    precision: Precision
+    precision: SettledPrecision
     compiled: bool = False
     """By torch.compile; ours only."""
 
