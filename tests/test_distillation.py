@@ -47,7 +47,7 @@ def pictures():
 def started(settings):
     """Students at their beginning, and their teacher."""
     teacher, state = Teacher.of(settings, CPU), TrainState.start(settings, CPU)
-    teacher.lend_discriminators(state.networks, settings.objective)
+    teacher.trained.lend_discriminators(state.networks, settings.objective)
     return state, teacher
 
 

@@ -14,7 +14,6 @@ from torch.nn.functional import normalize
 
 from cyclegan.errors import UsageError
 from cyclegan.generator import Stages
-from cyclegan.networks import Networks
 from cyclegan.objectives import Codes, Images, Loss, l1_loss
 from training.imitation_settings import DistillSettings, ImitationWeights
 from training.side import Played
@@ -40,10 +39,9 @@ class Teacher:
     """The networks of another training, which learn no more."""
 
     def __init__(self, trained: Trained, device: torch.device) -> None:
-        self.domains = trained.domains
+        self.trained = trained
         self._gen_ab = trained.gen_ab.to(device).eval()
         self._gen_ba = trained.gen_ba.to(device).eval()
-        self._trained = trained
 
     @classmethod
     def of(cls, settings: DistillSettings, device: torch.device) -> "Teacher":
@@ -54,23 +52,19 @@ class Teacher:
             ModelError: The exported model cannot be read.
             UsageError: There is neither, or it translates between other domains.
         """
-        teacher = cls(Trained.read(settings.teacher, "--teacher"), device)
-        if teacher.domains != settings.names:
+        trained = Trained.read(settings.teacher, "--teacher")
+        if trained.domains != settings.names:
             raise UsageError(
                 f"--names is {','.join(settings.names)}, and the teacher {settings.teacher} "
-                f"translates between {' and '.join(teacher.domains)}; give --names "
-                f"{','.join(teacher.domains)}"
+                f"translates between {' and '.join(trained.domains)}; give --names "
+                f"{','.join(trained.domains)}"
             )
-        return teacher
+        return cls(trained, device)
 
     @torch.no_grad()
     def show(self, real_a: Images, real_b: Images) -> tuple[Stages, Stages]:
         """Translate images of A into B, and of B into A."""
         return self._gen_ab.stages(real_a), self._gen_ba.stages(real_b)
-
-    def lend_discriminators(self, networks: Networks, objective: str) -> None:
-        """Let the students' begin with what the teacher's know, where there are such."""
-        self._trained.lend_discriminators(networks, objective)
 
 
 def distill_step(
