@@ -23,17 +23,19 @@ def a_generator(**config):
     return generator
 
 
+def content_of(generator):
+    return to_onnx(generator, describe(generator, ("photo", "painting"), FACTS))
+
+
 def exported(tmp_path, generator):
-    card = describe(generator, ("photo", "painting"), FACTS)
-    write_files(tmp_path / "m", {"a2b.onnx": to_onnx(generator, card)})
+    write_files(tmp_path / "m", {"a2b.onnx": content_of(generator)})
     return ort.InferenceSession(tmp_path / "m" / "a2b.onnx", providers=["CPUExecutionProvider"])
 
 
 @pytest.fixture(scope="module")
 def content():
     """Of the file of a usual generator."""
-    generator = a_generator()
-    return to_onnx(generator, describe(generator, ("photo", "painting"), FACTS))
+    return content_of(a_generator())
 
 
 def random_picture(*shape):
