@@ -17,8 +17,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is not install
 from benchmarks import (
     engines,
     inference,
-    learning,
-    learning_trials,
     loader,
     scaling,
     training_memory,
@@ -29,14 +27,10 @@ from benchmarks.engines import export_untrained, open_engine, random_pictures
 from benchmarks.memory import in_new_process, peak_growth
 from benchmarks.naive_step import NaiveTraining
 from benchmarks.operations import generator_multiply_adds, matrix_peaks, step_operations
-from cyclegan.checkpoint import Checkpoint
 from cyclegan.command_line import parse
 from cyclegan.convolutions import FewOutputsConv
 from cyclegan.generator import GeneratorConfig
 from cyclegan.networks import NetworksConfig
-from cyclegan.pixels import to_signed
-from training.landscapes import draw_dataset
-from training.pictures import picture_files, read_squares
 from training.state import TrainState
 from training.step import StepLosses, train_step
 
@@ -187,13 +181,13 @@ def test_bf16_is_measured_where_the_device_computes_it_or_it_is_asked_for(
     monkeypatch.setattr(training_step, "is_slow_in_bf16", lambda _device: slow)
     benchmark = parse(training_step.StepBenchmark, words, "benchmark")
 
-    variants = training_step._variants(benchmark, torch.device("cpu"))
+    variants = training_step._variants(benchmark, CPU)
 
     assert [variant.name for variant in variants] == names
 
 
 def test_the_peak_of_a_precision_that_is_not_measured_is_not_either():
-    peaks = matrix_peaks(torch.device("cpu"), {"fp32"}, side=8, wait=lambda: None)
+    peaks = matrix_peaks(CPU, {"fp32"}, side=8, wait=lambda: None)
 
     assert peaks.keys() == {"fp32"}
 
@@ -261,86 +255,6 @@ def test_memory_is_measured_with_and_without_what_saves_it(tmp_path, capsys, mon
     printed = capsys.readouterr()
     assert "recomputed" in printed.out
     assert re.findall(r"32 px, batch (\d): ", printed.err) == ["1", "2"]  # each when it is known
-
-
-@pytest.fixture
-def drawn(tmp_path):
-    draw_dataset(tmp_path / "data", side=32, train=3, test=2, seed=0)
-    return tmp_path / "data"
-
-
-def test_learning_is_measured_from_words_to_json(tmp_path, drawn, capsys):
-    file, recipe = tmp_path / "learning.json", tmp_path / "recipe.toml"
-    recipe.write_text('preset = "tiny"\nprecision = "fp32"\n[weights]\ncycle = 1\n')
-    words = (
-        f"--data {drawn} --out {tmp_path / 'runs'} --names summer,winter --labels winter "
-        f"--ways naive fp32 recipe --recipe {recipe} --preset tiny --size 32 --steps 4 --seeds 2 "
-        f"--device cpu --json {file}"
-    )
-
-    assert learning.main(words.split()) == 0
-
-    trials = json.loads(file.read_text())["trials"]
-    assert [(each["way"], each["seed"]) for each in trials] == [
-        (way, seed) for seed in (0, 1) for way in ("naive", "fp32", "recipe")
-    ]
-    for naive, ours, other in (trials[:3], trials[3:]):  # the same crops, weights and rates
-        for end in ("to_a", "to_b"):
-            assert naive[end]["translated"]["l1"] == pytest.approx(
-                ours[end]["translated"]["l1"], rel=0.03
-            )
-            assert naive[end]["untranslated"] == ours[end]["untranslated"]
-        assert other["to_b"] != ours["to_b"]
-    table = capsys.readouterr().out
-    assert "labels right, to winter" in table
-    assert "labels right, to summer" not in table
-
-
-def test_what_is_measured_is_the_generator_of_each_direction(tmp_path, drawn):
-    words = (
-        f"--data {drawn} --out {tmp_path / 'runs'} --ways fp32 --preset tiny --size 32 --steps 2 "
-        f"--seeds 1 --device cpu --json {tmp_path / 'learning.json'}"
-    )
-    assert learning.main(words.split()) == 0
-
-    [found] = json.loads((tmp_path / "learning.json").read_text())["trials"]
-    networks = Checkpoint.load(tmp_path / "runs" / "fp32-seed0" / "latest.pt").networks().eval()
-    a, b = (to_signed(read_squares(picture_files(drawn / part), 32)) for part in ("testA", "testB"))
-    with torch.no_grad():
-        to_a, to_b = (networks.gen_ba(b) - a).abs().mean(), (networks.gen_ab(a) - b).abs().mean()
-    assert found["to_a"]["translated"]["l1"] == pytest.approx(to_a.item(), abs=2e-3)
-    assert found["to_b"]["translated"]["l1"] == pytest.approx(to_b.item(), abs=2e-3)
-    assert abs(to_a - to_b) > 1e-2
-
-
-def test_what_was_learned_is_not_learned_again(tmp_path, drawn, monkeypatch):
-    words = (
-        f"--data {drawn} --out {tmp_path / 'runs'} --ways naive bf16 --preset tiny --size 32 "
-        "--steps 2 --seeds 1 --device cpu"
-    )
-    assert learning.main(words.split()) == 0
-    monkeypatch.setattr(learning_trials, "_naively", None)
-    monkeypatch.setattr(learning_trials, "_by_ours", None)
-
-    assert learning.main(words.split()) == 0
-
-
-def test_numbers_of_other_settings_are_not_taken_for_those_asked_for(tmp_path, drawn, capsys):
-    words = (
-        f"--data {drawn} --out {tmp_path / 'runs'} --ways naive --preset tiny --size 32 --seeds 1 "
-        "--device cpu --steps"
-    )
-    assert learning.main([*words.split(), "2"]) == 0
-
-    assert learning.main([*words.split(), "4"]) == 2
-
-    assert "is of other settings than these; give another --out" in capsys.readouterr().err
-
-
-def test_a_recipe_and_its_way_go_together(tmp_path, drawn, capsys):
-    assert learning.main(f"--data {drawn} --out {tmp_path} --ways naive recipe".split()) == 2
-
-    assert "--ways recipe and --recipe FILE go together" in capsys.readouterr().err
 
 
 def test_ranks_are_measured_from_words_to_json(tmp_path, capsys):
