@@ -188,6 +188,16 @@ def test_a_discriminator_that_is_too_strong_is_named(settings_of):
 
 @pytest.mark.usefixtures("often")
 @types_unchecked()
+def test_a_discriminator_that_learns_nothing_is_named_at_the_20th_examination(settings_of):
+    settings = settings_of("--optimizers.discriminators-rate 1e-9 --steps 200")
+
+    train(settings)
+
+    assert found(settings.run)["guessing winter"] == found(settings.run)["guessing summer"] == 200
+
+
+@pytest.mark.usefixtures("often")
+@types_unchecked()
 def test_inverted_colours_are_named_at_the_10th_examination(settings_of, monkeypatch):
     make(monkeypatch, lambda images: -images)
     settings = settings_of("--steps 100")

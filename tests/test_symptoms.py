@@ -1,5 +1,6 @@
 """What the doctor makes of numbers, without any training."""
 
+from dataclasses import replace
 from math import inf, log, nan
 
 import pytest
@@ -115,6 +116,20 @@ def test_flat_pictures_are_called_by_their_colour(brightness, colour):
     [symptom] = find_symptoms(run_of(3, ab={"contrast": 0.0, "brightness": brightness}), NORMS)
 
     assert symptom.sentence.startswith(f"every summer becomes {colour} instead of winter")
+
+
+def test_a_discriminator_that_guesses_for_a_thousand_steps_is_named_with_what_guessing_has():
+    past = run_of(20, losses={"discriminator_b": course(0.276)})
+
+    [symptom] = find_symptoms(past, NORMS)
+
+    assert (symptom.kind, symptom.where, symptom.since) == ("guessing", "winter", 50)
+    assert "its loss is 0.276, and guessing has 0.25;" in symptom.sentence
+    assert not symptom.failure
+    assert named(past[1:]) == []  # new ones know nothing for a while
+    assert named([*past[:10], vitals(525), *past[11:]]) == []
+    assert named(run_of(20, losses={"discriminator_b": course(0.25)})) == []
+    assert named(past, replace(NORMS, undecided=None)) == []
 
 
 def test_flat_pictures_are_neither_collapsed_nor_frozen_too():

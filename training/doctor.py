@@ -8,7 +8,7 @@ from training.chart import Complaint
 from training.data import UnpairedCrops
 from training.examination import examine
 from training.finding import Finding
-from training.loss_symptoms import large_gradient, not_finite, spiking, sure
+from training.loss_symptoms import guessing, large_gradient, not_finite, spiking, sure
 from training.picture_symptoms import (
     Way,
     collapsed,
@@ -66,6 +66,7 @@ def _symptoms(past: Past, norms: Norms) -> Iterator[Symptom]:
         yield from same_history(past, way, norms)
     for which, domain in (("a", a), ("b", b)):
         yield from sure(past, norms, which, domain)
+        yield from guessing(past, norms, which, domain)
         yield from spiking(past, norms, which, domain)
     yield from large_gradient(past, norms)
 

@@ -7,6 +7,7 @@ from statistics import median
 from training.symptom import Norms, Past, Symptom, lasting
 
 SURE = 0.1  # of the loss of a discriminator that cannot tell; healthy runs have 0.4 and more
+PATIENCE = 20  # examinations, all that a chart keeps: new discriminators guess for 600 steps
 SWOLLEN = 5.0  # times the deviation of before; healthy runs have 2 and less
 
 
@@ -39,6 +40,28 @@ def sure(past: Past, norms: Norms, which: str, domain: str) -> Iterator[Symptom]
         "--stabilisers.noise 0.1"
     )
     yield Symptom("sure", domain, since, sentence)
+
+
+def guessing(past: Past, norms: Norms, which: str, domain: str) -> Iterator[Symptom]:
+    """The opposite of `sure`: a discriminator that says as much as one that always says the same.
+
+    Its steps are usually larger than what is left to tell: with generators as they were, one that
+    had 0.26 after 600 steps at 2e-4 came to 0.16 in 1,500 at 5e-5 (docs/log.md, 2026-11-27).
+    """
+    if norms.undecided is None:
+        return
+    loss, limit = f"discriminator_{which}", norms.undecided
+    since = lasting(past, lambda seen: seen.losses[loss].mean > limit, PATIENCE)
+    if since is None:
+        return
+    sentence = (
+        f"the discriminator of {domain} tells real {domain} from what is made no better than by "
+        f"guessing since step {since}: its loss is {past[-1].losses[loss].mean:.3g}, and guessing "
+        f"has {limit:.3g}; the generator learns nothing of {domain} from it, and the cycle "
+        "leads back to the input; unless you like the pictures already, go on in another run with "
+        "--start-from this one and --optimizers.discriminators-rate 0.25, or a larger --batch"
+    )
+    yield Symptom("guessing", domain, since, sentence)
 
 
 def spiking(past: Past, norms: Norms, which: str, domain: str) -> Iterator[Symptom]:
