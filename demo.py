@@ -64,7 +64,14 @@ def _demo(once: bool) -> int:
 def _run(*words: str) -> None:
     command = [sys.executable, "-m", "cyclegan", *words]
     _say(f"\n$ cyclegan {shlex.join(words)}")
-    subprocess.run(command, check=True)
+    process = subprocess.Popen(command)
+    try:
+        process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # it has Ctrl-C, too: a training saves, and the next demo goes on from there
+        raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 @contextlib.contextmanager
