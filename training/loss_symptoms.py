@@ -57,8 +57,8 @@ def guessing(past: Past, norms: Norms, which: str, domain: str) -> Iterator[Symp
     sentence = (
         f"the discriminator of {domain} tells real {domain} from what is made no better than by "
         f"guessing since step {since}: its loss is {past[-1].losses[loss].mean:.3g}, and guessing "
-        f"has {limit:.3g}; the generator learns nothing of {domain} from it, and the cycle "
-        "leads back to the input; unless you like the pictures already, go on in another run with "
+        f"has {limit:.3g}; the generator learns little of {domain} from it, and the cycle may lead "
+        "back to the input; unless you like the pictures already, go on in another run with "
         "--start-from this one and --optimizers.discriminators-rate 0.25, or a larger --batch"
     )
     yield Symptom("guessing", domain, since, sentence)
