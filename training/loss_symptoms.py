@@ -7,7 +7,6 @@ from statistics import median
 from training.symptom import Norms, Past, Symptom, lasting
 
 SURE = 0.1  # of the loss of a discriminator that cannot tell; healthy runs have 0.4 and more
-PATIENCE = 20  # examinations, all that a chart keeps: new discriminators guess for 600 steps
 SWOLLEN = 5.0  # times the deviation of before; healthy runs have 2 and less
 
 
@@ -45,13 +44,14 @@ def sure(past: Past, norms: Norms, which: str, domain: str) -> Iterator[Symptom]
 def guessing(past: Past, norms: Norms, which: str, domain: str) -> Iterator[Symptom]:
     """The opposite of `sure`: a discriminator that says as much as one that always says the same.
 
-    Its steps are usually larger than what is left to tell: with generators as they were, one that
-    had 0.26 after 600 steps at 2e-4 came to 0.16 in 1,500 at 5e-5 (docs/log.md, 2026-11-27).
+    New ones do so for some 600 steps. Later, steps are usually larger than what is left to tell:
+    with generators as they were, one that had 0.26 after 600 steps at 2e-4 came to 0.16 in 1,500
+    at 5e-5 (docs/log.md, 2026-11-27).
     """
     if norms.undecided is None:
         return
     loss, limit = f"discriminator_{which}", norms.undecided
-    since = lasting(past, lambda seen: seen.losses[loss].mean > limit, PATIENCE)
+    since = lasting(past, lambda seen: seen.losses[loss].mean > limit, norms.longest)
     if since is None:
         return
     sentence = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from math import inf, log
 
+from training.chart import Chart
 from training.settings import TrainSettings
 from training.vitals import Vitals
 
@@ -61,6 +62,8 @@ class Norms:
     that of one step, and translations are those of one moment."""
     long: int = 10
     """Examinations for which one must last that comes and goes in healthy runs."""
+    longest: int = Chart.MEMORY
+    """Examinations, all that are kept, for which one must last that new networks have at first."""
 
     @classmethod
     def of(cls, settings: TrainSettings) -> "Norms":
@@ -79,7 +82,7 @@ class Norms:
 
     def at_once(self) -> "Norms":
         """Give norms by which one examination is enough, for a suspicion."""
-        return replace(self, short=1, long=1)
+        return replace(self, short=1, long=1, longest=1)
 
 
 def lasting(past: Past, shows: Callable[[Vitals], bool], times: int) -> int | None:
