@@ -17,6 +17,7 @@ Translate pictures between two domains that nobody has paired.
   check-data      look for trouble in the folders before training
   draw-data       draw two folders of landscapes, summer and winter, to try things out
   export          write a run's generators as ONNX models
+  strengthen      let an exported model change pictures more, or less
   import-weights  make an ONNX model of a generator that the paper's authors published
   evaluate        measure an exported model on held-out pictures
   translate       translate pictures and folders with an exported model
@@ -79,6 +80,8 @@ def _run(words: list[str]) -> int:
             from training.draw_command import run
         case "export":
             from cyclegan.export_command import run
+        case "strengthen":
+            from cyclegan.strengthen_command import run
         case "import-weights":
             from cyclegan.import_command import run
         case "evaluate":

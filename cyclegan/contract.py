@@ -9,7 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from cyclegan.errors import ModelError
 
@@ -54,6 +61,8 @@ class TrainingFacts(BaseModel):
     """Pictures of each domain in these steps, repetitions counted."""
     weights: Literal["last", "averaged"] = "last"
     """Those of the last step, or their moving average."""
+    strength: PositiveFloat = 1.0
+    """How many times as much as it has learned to the generator changes its pictures."""
     settings: dict[str, object] = {}
     """The settings of the training run, as in its `settings.json`, without its paths."""
 
