@@ -26,7 +26,7 @@ def strengthened(generator: Generator, times: float) -> Generator:
     if generator.config.output == "image":
         raise UsageError(
             "this generator gives whole pictures, and no difference that could be stronger; "
-            "expected one of --preset compact, pyramid, light or tiny, or of another with "
+            "expected one of --preset compact, pyramid or light, or of another with "
             "--networks.generator.output detail, retouch or pyramid"
         )
     copy = deepcopy(generator)
