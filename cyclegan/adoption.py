@@ -135,28 +135,22 @@ def _retouching(weights: Weights, _ours: Generator) -> Iterator[tuple[str, Tenso
 
 
 def _lightened(weights: Weights, ours: Generator) -> Iterator[tuple[str, Tensor]]:
-    """Let the first layer, which two become, begin anew, and thin the last two out."""
-    for name, weight in ours.state_dict().items():
-        if name.startswith("encode.0."):
-            yield name, weight
-    # A generator of a pyramid ends before the layers that would be thinned.
-    behind = _thinned(weights, ours.config) if "decode.2.weight" in weights else weights
-    for name, weight in behind.items():
-        if not name.startswith(("encode.0.", "encode.1.")):
-            yield name.replace("encode.2.", "encode.1."), weight
+    """Thin out what has the full size, and keep the middle of the last kernel."""
+    channels = channels_of_full_size(ours.config)
+    weights = _thinned(weights, "encode.0.", "encode.1.", channels)
+    if "decode.2.weight" in weights:  # a generator of a pyramid ends before
+        weights = _thinned(weights, "decode.1.", "decode.2.", channels)
+        weights["decode.2.weight"] = weights["decode.2.weight"][:, :, 1:-1, 1:-1]
+    yield from weights.items()
 
 
-def _thinned(weights: Weights, ours: GeneratorConfig) -> Weights:
-    """Keep the channels that the last layer weighs most, and the middle of its kernel."""
-    last = weights["decode.2.weight"]
-    weighed = last.square().sum((0, 2, 3))
-    strongest = weighed.topk(channels_of_full_size(ours)).indices.sort().values
-    thin = {
-        name: weight[strongest]
-        for name, weight in weights.items()
-        if name.startswith("decode.1.") and weight.ndim
-    }
-    return weights | thin | {"decode.2.weight": last[:, strongest, 1:-1, 1:-1]}
+def _thinned(weights: Weights, layer: str, behind: str, channels: int) -> Weights:
+    """Keep those channels of a layer that the one behind it weighs most."""
+    kernel = next(n for n, w in weights.items() if n.startswith(behind) and w.ndim == 4)
+    weighed = weights[kernel].square().sum((0, 2, 3))
+    strongest = weighed.topk(channels).indices.sort().values
+    thin = {n: w[strongest] for n, w in weights.items() if n.startswith(layer) and w.ndim}
+    return weights | thin | {kernel: weights[kernel][:, strongest]}
 
 
 def _at_half_the_size(weights: Weights, ours: Generator) -> Iterator[tuple[str, Tensor]]:

@@ -109,7 +109,7 @@ class Checkpoint:
         except (RuntimeError, TypeError):
             raise CheckpointError(
                 f"{self.name} has weights that do not fit the architecture that it describes; it "
-                "is damaged: start again from another checkpoint"
+                "is damaged, or of an earlier version: start again from another checkpoint"
             ) from None
         return networks
 

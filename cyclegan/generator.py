@@ -47,9 +47,8 @@ class GeneratorConfig(BaseModel):
     stronger or weaker: a grain that a network without random numbers could only weave; or the same
     at half the size, under the two finest levels of the input's pyramid, which is faster."""
     ends: Literal["paper", "light"] = "paper"
-    """Layers of the full size: a first one that does not halve and a last one of as many channels,
-    both of 7×7, as in the paper; or a first one that halves at once, and a last one of 5×5 and half
-    as many channels. Most of a small generator's time goes there."""
+    """Layers of the full size: of as many channels as in the paper, the first and the last of 7×7;
+    or of half as many, the last of 5×5. Most of a small generator's time goes there."""
 
 
 class Stages(NamedTuple):
@@ -181,23 +180,15 @@ class ShuffleConv(nn.Module):
 
 
 def channels_of_full_size(config: GeneratorConfig) -> int:
-    """Channels of the features that the last layer paints from, unless at half the size."""
+    """Channels of the features behind the first layer, and of those before the last."""
     return config.width if config.ends == "paper" else max(1, config.width // 2)
 
 
 def _seeing(config: GeneratorConfig) -> tuple[nn.Module, ...]:
     """The layers up to half the size."""
-    k, bias = config.width, bias_before(config.norm)
-
-    def first(outputs: int, stride: int) -> nn.Module:
-        convolution = nn.Conv2d(
-            3, outputs, 7, stride=stride, padding=3, padding_mode="reflect", bias=bias
-        )
-        return _finished(convolution, outputs, config)
-
-    if config.ends == "light":
-        return (first(2 * k, stride=2),)
-    return first(k, stride=1), _finished(_halving(k, 2 * k, config), 2 * k, config)
+    full, half = channels_of_full_size(config), 2 * config.width
+    first = nn.Conv2d(3, full, 7, padding=3, padding_mode="reflect", bias=bias_before(config.norm))
+    return _finished(first, full, config), _finished(_halving(full, half, config), half, config)
 
 
 def _painting(config: GeneratorConfig) -> tuple[nn.Module, ...]:

@@ -74,14 +74,16 @@ def test_a_residual_block_adds_what_the_functions_of_torch_compute():
     torch.testing.assert_close(block(x), expected)
 
 
-def test_light_ends_halve_at_once_and_have_half_of_the_channels_at_the_full_size():
+def test_light_ends_have_half_of_the_channels_at_the_full_size():
     generator = Generator(GeneratorConfig(width=8, blocks=1, ends="light"))
     images = torch.rand(1, 3, 16, 24) * 2 - 1
 
     features = generator.encode(images)
     behind = generator.decode[:-1](features)
 
-    assert generator.encode[0](images).shape == (1, 16, 8, 12)
+    assert generator.encode[0](images).shape == (1, 4, 16, 24)
+    assert generator.encode[0][0].weight.shape == (4, 3, 7, 7)
+    assert generator.encode[:2](images).shape == (1, 16, 8, 12)
     assert features.shape == (1, 32, 4, 6)
     assert behind.shape == (1, 4, 16, 24)
     assert generator.decode[-1].weight.shape == (3, 4, 5, 5)
