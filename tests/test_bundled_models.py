@@ -42,7 +42,7 @@ def test_their_cards_tell_how_they_were_trained_and_no_path(catalogue, name):
     assert training.origin.endswith("from the networks of an earlier training")
     assert training.steps > 1000  # of the last stage
     assert training.weights == "averaged"
-    assert training.settings["preset"] == ("pyramid" if "summer" in name else "compact")
+    assert training.settings["preset"] == ("pyramid" if "summer" in name else "light")
     assert not any("/" in str(value) for value in training.settings.values())
 
 

@@ -55,7 +55,7 @@ def test_the_recipes_of_the_project_are_valid(file):
 
     settings = READERS[verb](["--recipe", str(file), "--run", "run", "--data", "data"])
 
-    assert settings.preset in {"compact", "pyramid"}
+    assert settings.preset in {"compact", "light", "pyramid"}
 
 
 @pytest.mark.parametrize("model", ["season", "monet"])
