@@ -50,10 +50,12 @@ def describe(generator: Generator, domains: tuple[str, str], facts: TrainingFact
 
 def summary(card: ModelCard) -> str:
     """Say in a line what was exported."""
-    return (
+    said = (
         f"{card.translation}, {card.parameters:,} weights, "
         f"within {ALLOWED_DIFFERENCE} of 255 levels of PyTorch"
     )
+    strength = card.training.strength
+    return said if strength == 1 else f"{said}, {strength:.4g} times as strong as trained"
 
 
 def to_onnx(generator: Generator, card: ModelCard) -> bytes:

@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     if settings.out is not None or settings.triton is not None:
         models = _models(checkpoint, averaged)
         if settings.out is not None:
-            _write(models, settings.out)
+            write_models(models, settings.out)
         if settings.triton is not None:
             _write_for_triton(models, settings.triton)
     if settings.reference_weights is not None:
@@ -75,7 +75,12 @@ def _models(checkpoint: Checkpoint, averaged: bool) -> Models:
     }
 
 
-def _write(models: Models, out: Path) -> None:
+def write_models(models: Models, out: Path) -> None:
+    """Write them to the folder `out`, and say what is there.
+
+    Raises:
+        ExportError: One cannot be written.
+    """
     write_files(out, {name: content for name, (_, content) in models.items()})
     for name, (card, _) in models.items():
         logger.info("%s: %s", out / name, summary(card))

@@ -19,6 +19,9 @@ from cyclegan.generator import Generator, GeneratorConfig
 
 _PREFIX = "generator."  # of the names of its weights in the graph, by the exported module
 
+Exported = tuple[Generator, ModelCard]
+"""A generator, and what its model says of itself."""
+
 
 def keep_weights(model: onnx.ModelProto, generator: Generator) -> None:
     """Add to `model` those weights of `generator` that its graph does not hold as they are."""
@@ -38,9 +41,19 @@ def exported_generators(folder: Path) -> tuple[Generator, Generator, tuple[str, 
     Raises:
         ModelError: One is missing, damaged, or lacks weights; or they are of other domains.
     """
-    gen_ab, there = _exported_generator(folder / FILE_AB)
-    gen_ba, back = _exported_generator(folder / FILE_BA)
-    return gen_ab, gen_ba, domains_of_pair(there, back, str(folder))
+    (gen_ab, there), (gen_ba, _) = exported_pair(folder)
+    return gen_ab, gen_ba, (there.source, there.target)
+
+
+def exported_pair(folder: Path) -> tuple[Exported, Exported]:
+    """Read the same with what each says of itself.
+
+    Raises:
+        ModelError: As of `exported_generators`.
+    """
+    there, back = (_exported_generator(folder / name) for name in (FILE_AB, FILE_BA))
+    domains_of_pair(there[1], back[1], str(folder))
+    return there, back
 
 
 def card_of(file: Path) -> ModelCard:
@@ -52,7 +65,7 @@ def card_of(file: Path) -> ModelCard:
     return _card(_model(file), file)
 
 
-def _exported_generator(file: Path) -> tuple[Generator, ModelCard]:
+def _exported_generator(file: Path) -> Exported:
     model = _model(file)
     card = _card(model, file)
     try:

@@ -180,7 +180,7 @@ class ShuffleConv(nn.Module):
 
 
 def channels_of_full_size(config: GeneratorConfig) -> int:
-    """Channels of the features behind the first layer, and of those before the last."""
+    """Channels behind the first layer, and before the last unless that is at half the size."""
     return config.width if config.ends == "paper" else max(1, config.width // 2)
 
 

@@ -1,6 +1,5 @@
 """The verb `cyclegan strengthen`."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,12 +9,11 @@ from pydantic_settings import CliPositionalArg
 from cyclegan.command_line import parse
 from cyclegan.contract import FILE_AB, FILE_BA, ModelCard
 from cyclegan.errors import UsageError
-from cyclegan.export import describe, summary, to_onnx, write_files
-from cyclegan.exported_weights import card_of, exported_generators
+from cyclegan.export import to_onnx
+from cyclegan.export_command import write_models
+from cyclegan.exported_weights import exported_pair
 from cyclegan.generator import Generator
 from cyclegan.strength import strengthened
-
-logger = logging.getLogger(__name__)
 
 
 class StrengthenSettings(BaseModel):
@@ -49,28 +47,21 @@ def run(arguments: Sequence[str]) -> int:
             f"--out {settings.out} is the model itself, which would be lost, and stronger each "
             "time; give another folder"
         )
-    gen_ab, gen_ba, (a, b) = exported_generators(settings.model)
-    made = {
-        FILE_AB: _made(gen_ab, settings.a2b, (a, b), settings.model / FILE_AB),
-        FILE_BA: _made(gen_ba, settings.b2a, (b, a), settings.model / FILE_BA),
+    there, back = exported_pair(settings.model)
+    models = {
+        FILE_AB: _made(*there, settings.a2b, settings.model / FILE_AB),
+        FILE_BA: _made(*back, settings.b2a, settings.model / FILE_BA),
     }
-    write_files(settings.out, {name: content for name, (_, content) in made.items()})
-    for name, (card, _) in made.items():
-        strength = f"{card.training.strength:.4g} times as strong as trained"
-        logger.info("%s: %s, %s", settings.out / name, summary(card), strength)
-    logger.info("serve with: cyclegan serve --models %s", settings.out.parent)
+    write_models(models, settings.out)
     return 0
 
 
 def _made(
-    generator: Generator, times: float, domains: tuple[str, str], file: Path
+    generator: Generator, card: ModelCard, times: float, file: Path
 ) -> tuple[ModelCard, bytes]:
-    """Give the card and the content of what `file` becomes."""
-    former = card_of(file)
+    """Give the card and the content of what `file`, which holds both, becomes."""
     if times == 1:
-        return former, file.read_bytes()
-    stronger = strengthened(generator, times)
-    strength = former.training.strength * times
-    facts = former.training.model_copy(update={"strength": strength})
-    card = describe(stronger, domains, facts)
-    return card, to_onnx(stronger, card)
+        return card, file.read_bytes()
+    facts = card.training.model_copy(update={"strength": card.training.strength * times})
+    card = card.model_copy(update={"training": facts})
+    return card, to_onnx(strengthened(generator, times), card)
