@@ -18,10 +18,10 @@ from cyclegan.norm import Norm, bias_before, normed
 from cyclegan.retouching import retouched, retouched_lightly, retouched_twice, surroundings
 
 
-class GeneratorConfig(BaseModel):
+class GeneratorConfig(BaseModel, frozen=True):
     """Shape of a generator; the defaults are the paper's for images of 256 pixels."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     width: PositiveInt = 64
     """Channels of the first layer; the middle has four times as many."""

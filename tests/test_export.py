@@ -5,6 +5,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from onnx import numpy_helper
 
 from cyclegan import export
 from cyclegan.contract import INPUT, OUTPUT, ModelCard, TrainingFacts
@@ -38,6 +39,11 @@ def content():
     return content_of(a_generator())
 
 
+def kernels_in(content):
+    tensors = map(numpy_helper.to_array, onnx.load_from_string(content).graph.initializer)
+    return [tensor for tensor in tensors if tensor.ndim == 4]
+
+
 def random_picture(*shape):
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
@@ -64,6 +70,17 @@ def test_the_onnx_model_gives_what_pytorch_gives_at_every_size(tmp_path, config)
             theirs = to_bytes(generator.eval()(images)).permute(0, 2, 3, 1).numpy()
         assert ours.dtype == np.uint8
         assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 1
+
+
+def test_generators_of_one_shape_are_traced_once_and_each_keeps_its_weights(content, monkeypatch):
+    other = Generator(a_generator().config)
+    initialise(other, seed=1)
+    monkeypatch.setattr(torch.onnx, "export", None)
+
+    first, second = kernels_in(content), kernels_in(content_of(other))
+
+    assert len(first) == len(second) == 8
+    assert not any(np.array_equal(one, its) for one, its in zip(first, second, strict=True))
 
 
 def test_the_file_says_all_that_its_user_must_know(content):

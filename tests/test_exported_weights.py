@@ -51,8 +51,8 @@ def folder(tmp_path, contents):
     [
         {"block": "separable", "upsampling": "resize", "output": "detail"},
         {"block": "separable", "upsampling": "resize", "output": "retouch"},
-        {"upsampling": "resize", "output": "pyramid"},
-        {"upsampling": "resize", "output": "retouch", "ends": "light"},
+        {"block": "separable", "upsampling": "resize", "output": "pyramid"},
+        {"block": "separable", "upsampling": "resize", "output": "retouch", "ends": "light"},
         {"upsampling": "shuffle", "downsampling": "average", "norm": "none"},
         {"norm": "batch", "activation": "leaky_relu"},
     ],

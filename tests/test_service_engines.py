@@ -113,7 +113,7 @@ def test_what_is_no_model_is_one_line(tmp_path, engine):
 
 @cache
 def exported(**config):
-    generator = Generator(GeneratorConfig(**({"width": 8, "blocks": 1} | config)))
+    generator = Generator(GeneratorConfig(**({"width": 4, "blocks": 1} | config)))
     initialise(generator, seed=0)
     return to_onnx(generator, describe(generator, ("a", "b"), TrainingFacts(origin="for a test")))
 
