@@ -72,7 +72,7 @@ def measure(benchmark: LoaderBenchmark) -> LoaderReport:
         UsageError: The device is not there, or the size does not fit the networks.
     """
     device = choose_device(benchmark.device)
-    prepare_device(device, "fp32")
+    prepare_device(device, "auto")
     side = round(benchmark.size * 286 / 256)
     runs = [
         settings_for(benchmark.preset, benchmark.size, batch, load_size=side)

@@ -96,9 +96,9 @@ def measure(benchmark: StepBenchmark) -> TrainingReport:
     variants = _variants(benchmark, device)
     # Memory comes first: later this process itself holds some of the device's.
     memory = _memory(variants, device) if benchmark.memory else {}
-    prepare_device(device, "fp32")
     side = benchmark.matrix or (2048 if device.type == "cpu" else 8192)
     precisions: set[SettledPrecision] = {variant.precision for variant in variants}
+    prepare_device(device, "bf16" if "bf16" in precisions else "auto")  # not fp32: with TF32
     peaks = matrix_peaks(device, precisions, side, lambda: wait_for(device))
     steps = {variant.name: variant.step(settings, device) for variant, settings in variants.items()}
     times = _times(steps, benchmark, device)

@@ -9,14 +9,13 @@ from pydantic import BaseModel, ConfigDict
 from benchmarks.memory import MIB, peak_growth
 from benchmarks.naive_step import NaiveTraining
 from training.device import SettledPrecision, prepare_device
+from training.recording import warm_up_steps
 from training.settings import TrainSettings
 from training.state import TrainState
 from training.step import train_step
 from training.train_command import read_settings
 
 Step = Callable[[], object]
-
-_STEPS_TO_THE_PEAK = 2  # Adam's moments are there from the second on
 
 
 def settings_for(preset: str, size: int, batch: int, *, load_size: int = 0) -> TrainSettings:
@@ -57,9 +56,9 @@ class Variant(NamedTuple):
             update={"precision": self.precision, "compile": "on" if self.compiled else "off"}
         )
         torch.manual_seed(settings.seed)
-        shape = settings.batch, 3, settings.crop, settings.crop
-        real_a = torch.rand(shape, device=device) * 2 - 1
-        real_b = torch.rand(shape, device=device) * 2 - 1
+        shape = 2, settings.batch, settings.crop, settings.crop, 3
+        # Laid out as pictures are, channels last.
+        real_a, real_b = (torch.rand(shape, device=device) * 2 - 1).permute(0, 1, 4, 2, 3)
         state = TrainState.start(settings, device)
         if self.kind == "naive":
             naive = NaiveTraining(settings, device)
@@ -93,11 +92,12 @@ def peak_memory(variant: Variant, settings: TrainSettings, device: torch.device)
 
     To be called in a new process.
     """
-    prepare_device(device, settings.precision)
+    prepare_device(device, "auto")
 
     def steps() -> None:
         step = variant.step(settings, device)
-        for _ in range(_STEPS_TO_THE_PEAK):
+        # Until Adam's moments are there, and a recording.
+        for _ in range(warm_up_steps(device)):
             step()
         wait_for(device)
 

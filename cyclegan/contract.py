@@ -120,8 +120,8 @@ class ModelCard(BaseModel):
             [first, *_] = error.errors()
             where = ".".join(str(part) for part in first["loc"])
             raise ModelError(
-                f"{file} has a model card that this version cannot read ({where}: {first['msg']}); "
-                "export the model again"
+                f"{file} has a model card that this version cannot read ({where}: {first['msg']}): "
+                "use it with the version that wrote it, or export its run again with this one"
             ) from None
 
 

@@ -5,23 +5,25 @@ import torch
 from conftest import change
 
 from cyclegan.errors import UsageError
-from training import fitting, loop
+from training import loop
 from training.device import prepare_device, settled_precision
 from training.fitting import is_out_of_memory
+from training.imitation_settings import DistillSettings
 from training.loop import train
-from training.step import train_step
+from training.train_command import read_settings
 
 
-def hold_at_most(monkeypatch, pictures):
+def hold_at_most(monkeypatch, pictures, name="train_step"):
     """Let steps run out of memory where more than so many are computed at once."""
+    real_step = getattr(loop, name)
 
-    def step(state, real_a, *rest):
-        if len(real_a) // state.generators._parts > pictures:
+    def step(state, *rest):
+        images = next(each for each in rest if isinstance(each, torch.Tensor))
+        if len(images) // state.generators._parts > pictures:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return train_step(state, real_a, *rest)
+        return real_step(state, *rest)
 
-    for module in (loop, fitting):
-        monkeypatch.setattr(module, "train_step", step)
+    monkeypatch.setattr(loop, name, step)
 
 
 @pytest.mark.parametrize(("pictures", "parts"), [(4, 2), (3, 4), (1, 8)])
@@ -34,6 +36,19 @@ def test_a_batch_that_does_not_fit_is_said_with_the_parts_that_do(
         train(change(tiny_settings, batch=8))
 
     assert train(change(tiny_settings, batch=8, accumulate=parts, steps=1)).step == 1
+
+
+def test_of_a_distillation_its_own_step_is_tried(tiny_settings, monkeypatch):
+    teacher = tiny_settings.run.with_name("teacher")
+    train(change(tiny_settings, run=teacher, steps=1))
+    hold_at_most(monkeypatch, 0)
+    hold_at_most(monkeypatch, 2, "distill_step")
+    settings = DistillSettings.model_validate(
+        tiny_settings.model_dump() | {"teacher": teacher, "batch": 4, "doctor": False}
+    )
+
+    with pytest.raises(UsageError, match="--accumulate 2 fits"):
+        train(settings)
 
 
 def test_a_single_picture_that_does_not_fit_is_said(tiny_settings, monkeypatch):
@@ -55,6 +70,13 @@ def test_a_term_that_compares_pictures_is_tried_with_two(
 
     with pytest.raises(UsageError, match=message):
         train(change(tiny_settings, batch=4, judging=pulling))
+
+
+def test_recomputing_what_batch_norm_counts_is_refused():
+    flags = "--run unused --recompute-activations --networks.generator.norm batch"
+
+    with pytest.raises(UsageError, match="would count each picture twice: leave it out, or"):
+        read_settings(flags.split())
 
 
 def test_the_machines_memory_counts_too():

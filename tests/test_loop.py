@@ -195,6 +195,14 @@ def test_bfloat16_on_a_processor_that_has_to_convert_is_advised_against(
     assert ("give --precision auto" in caplog.text) == is_said
 
 
+def test_a_step_of_more_pictures_than_there_are_is_told(tiny_settings, caplog):
+    train(change(tiny_settings, batch=3, steps=1))
+    assert "they repeat" not in caplog.text
+
+    train(change(tiny_settings, batch=4, steps=1, run=tiny_settings.run.with_name("larger")))
+    assert "a step takes 4 pictures of each domain, more than there are: they repeat" in caplog.text
+
+
 def test_the_checkpoint_names_the_domains_and_no_path(tiny_settings):
     train(tiny_settings)
 

@@ -1,6 +1,7 @@
 """Several processes that train one run, as `torchrun` starts them; here two, on the CPU."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -183,6 +184,22 @@ def test_a_rank_that_sees_something_else_is_refused(trained, tmp_path, words, me
     assert done.returncode == 1
     assert message in done.stderr
     assert not (tmp_path / "run" / "settings.json").exists()
+
+
+def test_the_words_of_the_documentation_come_to_the_training(tmp_path):
+    page = (ROOT / "docs" / "training-speed.md").read_text()
+    [words] = re.findall(r"^torchrun --nproc-per-node 4 (.+)$", page, re.MULTILINE)
+
+    done = subprocess.run(
+        [*TORCHRUN, *words.split()],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr.startswith("data/seasons does not exist; expected trainA and trainB")
 
 
 def test_a_batch_that_ranks_cannot_share_is_refused(tiny_settings):

@@ -60,6 +60,6 @@ def test_parts_and_recomputation_may_change_from_one_part_of_a_run_to_the_next(t
     whole = tiny_settings.model_copy(update={"batch": 2, "steps": 1})
     train(whole)
 
-    changed = {"accumulate": 2, "recompute_activations": True, "steps": 2}
+    changed = {"accumulate": 2, "recompute_activations": True, "precision": "auto", "steps": 2}
     assert train(whole.model_copy(update=changed)).step == 2
     assert json.loads((whole.run / "settings.json").read_text())["accumulate"] == 1

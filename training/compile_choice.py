@@ -8,11 +8,11 @@ from time import perf_counter
 import torch
 
 from cyclegan.errors import first_line
+from training.fitting import is_out_of_memory
 from training.ranks import Ranks
 from training.recording import warm_up_steps
+from training.rehearsal import Step, rehearsal
 from training.settings import TrainSettings
-from training.state import TrainState
-from training.step import train_step
 
 logger = logging.getLogger(__name__)
 
@@ -20,55 +20,49 @@ _TRIES = 3
 
 
 def settled_compilation(
-    settings: TrainSettings, device: torch.device, ranks: Ranks
+    settings: TrainSettings, step: Step, device: torch.device, ranks: Ranks
 ) -> TrainSettings:
     """Find out, together, whether to compile: `compile` of the result is on or off.
 
     Networks of their own are tried, so that the run begins untouched. A failure is said, and
     training goes on without.
+
+    Raises:
+        RuntimeError: A step does not fit into memory.
     """
     if settings.compile == "off":
         return settings
-    of_one_rank = settings.model_copy(
-        update={"batch": settings.batch // ranks.count, "start_from": None}
-    )
-    works = not ranks.any(not _is_worth_it(of_one_rank, device))
+    of_one_rank = settings.model_copy(update={"batch": settings.batch // ranks.count})
+    works = not ranks.any(not _is_worth_it(of_one_rank, step, device))
     return settings.model_copy(update={"compile": "on" if works else "off"})
 
 
-def _is_worth_it(settings: TrainSettings, device: torch.device) -> bool:
-    begin = perf_counter()
+def _is_worth_it(settings: TrainSettings, step: Step, device: torch.device) -> bool:
+    def seconds(how: str) -> float:
+        tried = rehearsal(step, settings.model_copy(update={"compile": how}), device)
+        begin = perf_counter()
+        tried()
+        if how == "on":
+            logger.info("compiled in %.0f s", perf_counter() - begin)
+        # Nothing is to be compared with where compiling is asked for.
+        return _seconds(tried, device) if settings.compile == "auto" else 0.0
+
     try:
-        step = _trial(settings.model_copy(update={"compile": "on"}), device)
-        step()
+        compiled = seconds("on")
     except Exception as error:  # whatever compilers throw
+        if is_out_of_memory(error):
+            raise
         logger.warning("torch.compile fails (%s); training goes on without it", first_line(error))
         return False
-    logger.info("compiled in %.0f s", perf_counter() - begin)
     if settings.compile == "on":
         return True
-    compiled = _seconds(step, device)
-    eager = _seconds(_trial(settings.model_copy(update={"compile": "off"}), device), device)
+    eager = seconds("off")  # what was compiled has left the device
     is_faster = compiled < eager
     logger.info(
         "a step takes %.3g s compiled and %.3g s as it is: %s",
         compiled, eager, "compiling" if is_faster else "not compiling",
     )  # fmt: skip
     return is_faster
-
-
-def _trial(settings: TrainSettings, device: torch.device) -> Callable[[], None]:
-    """Return what takes a step of networks that nobody needs."""
-    state = TrainState.start(settings, device)
-    random = torch.Generator().manual_seed(0)
-    shape = settings.pictures_per_step, 3, settings.crop, settings.crop
-    real_a, real_b = (torch.rand(shape, generator=random).to(device) * 2 - 1 for _ in range(2))
-
-    def step() -> None:
-        losses = train_step(state, real_a, real_b, settings.weights)
-        losses.cycle_a.item()  # waits for the device
-
-    return step
 
 
 def _seconds(step: Callable[[], None], device: torch.device) -> float:

@@ -23,7 +23,7 @@ _FREE = PATHS - {"start_from"} | {
     "steps", "device",
     "checkpoint_every", "sample_every", "log_every", "cache_mib", "doctor", "on_failure",
     "validation.every", "validation.best_by",
-    "accumulate", "recompute_activations", "compile", "cuda_graphs",
+    "precision", "accumulate", "recompute_activations", "compile", "cuda_graphs",
 }  # fmt: skip
 
 _TOLD = 3

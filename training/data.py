@@ -1,6 +1,7 @@
 """Unpaired crops: item = f(seed, step), so that a run can be continued at any step."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -10,6 +11,12 @@ from torch import Tensor
 from training.decoding import Pictures
 
 Crops = UInt8[Tensor, "n 3 h w"]
+
+
+@lru_cache(maxsize=1)
+def _order(seed: int, epoch: int, pictures: int) -> np.ndarray:
+    """Shuffle an epoch's pictures once, and not at each of its steps."""
+    return np.random.default_rng([seed, epoch]).permutation(pictures)
 
 
 class UnpairedCrops:
@@ -44,7 +51,7 @@ class UnpairedCrops:
     def __getitem__(self, step: int) -> tuple[Crops, Crops]:
         """Give the crops of A and B of step number `step`, counted from 0."""
         epoch, place = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(self._epoch_pictures)
+        order = _order(self.seed, epoch, self._epoch_pictures)
         chosen_a = order[place * self.batch : (place + 1) * self.batch] % len(self.a)
         rng = np.random.default_rng([self.seed, 1, step])
         chosen_b = rng.integers(len(self.b), size=self.batch)

@@ -48,13 +48,15 @@ def prepare_device(device: torch.device, precision: Precision) -> None:
     """Let a device compute as fast as it can, and make sure that it can compute so.
 
     On CUDA, cuDNN looks for the fastest convolutions at the first step; those of float32 use TF32,
-    which is PyTorch's own default. On a CPU there are no more threads than a quota leaves cores.
+    which is PyTorch's own default, unless `precision` is fp32. On a CPU there are no more threads
+    than a quota leaves cores.
 
     Raises:
         UsageError: The device has no bfloat16.
     """
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = precision != "fp32"
     if device.type == "cpu":
         # Never more than before: torchrun gives each rank its share by OMP_NUM_THREADS.
         torch.set_num_threads(min(torch.get_num_threads(), available_cores()))

@@ -3,9 +3,9 @@
 import torch
 
 from cyclegan.errors import UsageError
+from training.recording import warm_up_steps
+from training.rehearsal import Step, rehearsal
 from training.settings import TrainSettings
-from training.state import TrainState
-from training.step import train_step
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -15,7 +15,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def too_large(settings: TrainSettings, device: torch.device, ranks: int) -> UsageError:
+def too_large(settings: TrainSettings, step: Step, device: torch.device, ranks: int) -> UsageError:
     """Try, with other networks and pictures, in how many parts a step fits; to be raised."""
     share = settings.batch // ranks
     message = (
@@ -25,7 +25,7 @@ def too_large(settings: TrainSettings, device: torch.device, ranks: int) -> Usag
     # The pulling-away term compares the images of a part.
     least = 2 if settings.judging.pull else 1
     for parts in range(settings.accumulate + 1, share // least + 1):
-        if share % parts == 0 and _fits(settings, share // parts, device):
+        if share % parts == 0 and _fits(settings, step, share // parts, device):
             return UsageError(f"{message}--accumulate {parts} fits, for the same result")
     return UsageError(
         f"{message}nor {'do two' if least == 2 else 'does a single one'}: give "
@@ -33,17 +33,13 @@ def too_large(settings: TrainSettings, device: torch.device, ranks: int) -> Usag
     )
 
 
-def _fits(settings: TrainSettings, pictures: int, device: torch.device) -> bool:
-    """Take two steps, since optimizers keep more from the first one on."""
-    trial = settings.model_copy(
-        update={"batch": pictures, "accumulate": 1, "compile": "off", "start_from": None}
-    )
-    shape = trial.pictures_per_step, 3, trial.crop, trial.crop
+def _fits(settings: TrainSettings, step: Step, pictures: int, device: torch.device) -> bool:
+    """Take so many steps that optimizers and a recording have all that they keep."""
+    trial = settings.model_copy(update={"batch": pictures, "accumulate": 1, "compile": "off"})
     try:
-        state = TrainState.start(trial, device)
-        for _ in range(2):
-            real_a, real_b = (torch.zeros(shape, device=device) for _ in range(2))
-            train_step(state, real_a, real_b, trial.weights)
+        tried = rehearsal(step, trial, device)
+        for _ in range(warm_up_steps(device)):
+            tried()
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 
@@ -25,7 +26,7 @@ from training.ranks import Ranks, joined_ranks
 from training.report import Report
 from training.run_folder import begin, former_checkpoint, locked_folder
 from training.saves import Failed, check_success, is_given_up, roll_back, save
-from training.sentences import say_how_it_ended, say_what_begins
+from training.sentences import say_how_it_ended, say_what_begins, warn_of_slow_steps
 from training.settings import TrainSettings
 from training.sources import Files, Material, facts_of
 from training.state import TrainState
@@ -66,27 +67,33 @@ def _train(
     ranks: Ranks,
 ) -> TrainState:
     former = former_checkpoint(settings)
-    ranks.check_alike(facts_of(settings, files, former.facts.steps if former else 0))
+    ranks.check_alike(facts_of(settings, files, device, former.facts.steps if former else 0))
     # What is soon known comes before pictures are read, which may take minutes.
     if former:
         check_same_pictures(settings, files)
     elif settings.start_from:
         first_networks(settings)
+    if ranks.is_first:
+        warn_of_slow_steps(settings, device)
     material = Material.of(folders, files, settings, device, ranks)
-    settings = settled_compilation(settings, device, ranks)
+    if material.teacher:
+        ranks.check_alike({"teacher": material.teacher.fingerprint()})
+    step = partial(_step, material.teacher, settings)
     whole = settings.schedule.steps(material.crops.steps_per_epoch)
 
-    def begun() -> TrainState:
-        state = _first_state(former, material, settings, device, ranks)
+    def begun(settled: TrainSettings) -> TrainState:
+        state = _first_state(former, material, settled, device, ranks)
         if ranks.is_first:
             if former is None:
-                begin(settings)
-            note_pictures(settings, files)
-            say_what_begins(state, whole, material.crops, device, settings)
+                begin(settled)
+            note_pictures(settled, files)
+            say_what_begins(state, whole, material.crops, device, settled)
         return state
 
     try:
-        state = _train_until(min(whole, settings.steps or whole), begun, material, settings)
+        settled = settled_compilation(settings, step, device, ranks)
+        last = min(whole, settings.steps or whole)
+        state = _train_until(last, partial(begun, settled), material, settled)
     except OSError as error:
         raise UsageError(
             f"{settings.run} could not be written to ({error.strerror}); the last checkpoint there "
@@ -96,7 +103,7 @@ def _train(
         if not is_out_of_memory(error):
             raise
         error.__traceback__ = None  # whose frames hold the state: room for trying what fits
-        raise too_large(settings, device, ranks.count) from None
+        raise too_large(settings, step, device, ranks.count) from None
     check_success(state, settings)
     if ranks.is_first:
         say_how_it_ended(state.step, whole, settings)
@@ -161,7 +168,7 @@ def _take_steps(
             state.set_learning_rate(rate, rate * settings.optimizers.discriminators_rate)
             real_a, real_b = (to_signed(sent(x, device)) for x in crops[state.step])
             seed_step(settings.seed, state.step, ranks.rank)
-            losses = _step(state, material.teacher, real_a, real_b, settings)
+            losses = _step(material.teacher, settings, state, real_a, real_b)
             state.average.update(state.networks)
             if keep:
                 keep.watch(state, losses)
@@ -176,11 +183,11 @@ def _take_steps(
 
 
 def _step(
-    state: TrainState,
     teacher: Teacher | None,
+    settings: TrainSettings,
+    state: TrainState,
     real_a: Images,
     real_b: Images,
-    settings: TrainSettings,
 ) -> StepLosses | DistillLosses:
     if teacher and isinstance(settings, DistillSettings):
         return distill_step(state, teacher, real_a, real_b, settings.imitation)

@@ -91,7 +91,8 @@ class Failed(NamedTuple):
     @classmethod
     def of(cls, state: TrainState) -> "Failed":
         """Take it from a state, and keep nothing else."""
-        return cls(state.step, state.chart.failures, state.rollbacks, state.ranks)
+        why = state.chart.failures or "what the first rank says"
+        return cls(state.step, why, state.rollbacks, state.ranks)
 
 
 def roll_back(

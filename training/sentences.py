@@ -31,12 +31,21 @@ def say_what_begins(
         "%s from step %d of %d on %s in %s%s: %s",
         settings.run, state.step, whole, device, precision, ranks, pictures,
     )  # fmt: skip
-    if precision == "bf16" and is_slow_in_bf16(device):
+    if settings.pictures_per_step > max(len(crops.a), len(crops.b)):
+        logger.warning(
+            "a step takes %d pictures of each domain, more than there are: they repeat, and each "
+            "epoch of the schedule is one step", settings.pictures_per_step,
+        )  # fmt: skip
+    logger.info("watch with: tensorboard --logdir %s, or look into %s/samples", *[settings.run] * 2)
+
+
+def warn_of_slow_steps(settings: TrainSettings, device: torch.device) -> None:
+    """Say that another precision would be faster, while nothing has been waited for."""
+    if settings.precision == "bf16" and is_slow_in_bf16(device):
         logger.warning(
             "this CPU has no instructions for bf16, in which a step takes many times as long as in "
             "fp32: stop with Ctrl-C, and give --precision auto"
         )
-    logger.info("watch with: tensorboard --logdir %s, or look into %s/samples", *[settings.run] * 2)
 
 
 def say_how_it_ended(step: int, whole: int, settings: TrainSettings) -> None:

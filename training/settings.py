@@ -77,8 +77,8 @@ class TrainSettings(BaseModel):
     history: NonNegativeInt = 50
     """Images that each history buffer keeps; 0 shows the discriminators only new ones."""
     precision: Precision = "auto"
-    """fp32 is exact; bf16 computes convolutions in bfloat16; auto does so where the device is
-    faster in it: GPUs with bfloat16, CPUs with AVX512-BF16 or AMX."""
+    """fp32 is exact, without TF32; bf16 computes convolutions in bfloat16; auto does so where the
+    device is faster in it: GPUs with bfloat16, CPUs with AVX512-BF16 or AMX."""
     compile: Literal["auto", "on", "off"] = "off"
     """Compile the networks with torch.compile; auto measures at the start whether that is faster.
     Where it fails, training says so and goes on without."""
@@ -134,6 +134,15 @@ class TrainSettings(BaseModel):
             raise ValueError(
                 f"batch is {self.batch} with accumulate {self.accumulate}; parts must be equal: "
                 f"give --batch {self.accumulate * (self.batch // self.accumulate + 1)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_counted_twice(self) -> "TrainSettings":
+        if self.recompute_activations and self.networks.generator.norm == "batch":
+            raise ValueError(
+                "recompute-activations is given with batch norm in the generator, which would "
+                "count each picture twice: leave it out, or give --networks.generator.norm instance"
             )
         return self
 

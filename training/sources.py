@@ -10,6 +10,7 @@ import torch
 from cyclegan.generator import Generator
 from training.data import UnpairedCrops
 from training.decoding import decoded
+from training.device import settled_precision
 from training.distillation import Teacher
 from training.folders import DataFolders
 from training.imitation_settings import DistillSettings
@@ -64,11 +65,14 @@ class Material:
         )
 
 
-def facts_of(settings: TrainSettings, files: Files, step: int) -> dict[str, object]:
+def facts_of(
+    settings: TrainSettings, files: Files, device: torch.device, step: int
+) -> dict[str, object]:
     """Tell what all ranks must have alike; folders may have other names on other machines."""
     own = {*PATHS, "cache_mib"}
     facts: dict[str, object] = settings.model_dump(mode="json", exclude=own)
     facts["step"] = step
+    facts["precision"] = settled_precision(settings.precision, device)
     for name, pictures in zip(settings.names, files, strict=True):
         facts[f"pictures of {name}"] = f"{len(pictures)} ({fingerprint(pictures)})"
     return facts
