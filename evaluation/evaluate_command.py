@@ -1,7 +1,7 @@
 """The verb `cyclegan evaluate`."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -75,7 +75,11 @@ def run(arguments: Sequence[str]) -> int:
     settings = parse(EvaluateSettings, arguments, _COMMAND)
     model = ExportedPair(settings.model)
     side = settings.side or _side_of_training(model.card)
-    logger.info("reading the pictures of %s", settings.data)
+    # What is soon known comes before the minutes that measuring takes.
+    _write({}, settings.out)
+    inception = find_inception(settings.inception) if settings.fid else None
+    a, b = model.names
+    logger.info("reading the pictures of %s: A is taken for %s, B for %s", settings.data, a, b)
     sets = PictureSets.read(
         settings.data,
         model.names,
@@ -84,26 +88,28 @@ def run(arguments: Sequence[str]) -> int:
         settings.counterparts,
         settings.labels,
     )
-    inception = find_inception(settings.inception) if settings.fid else None
     evaluation, made = evaluate(model, sets, inception, settings.seed, logger.info)
     Console(highlight=False).print(table(evaluation))
-    a, b = model.names
     contents = {
         "evaluation.json": (evaluation.model_dump_json(indent=2) + "\n").encode(),
         "evaluation.md": markdown(evaluation).encode(),
         f"{a}2{b}.png": png(gallery(sets.a.test, made.b).permute(1, 2, 0).numpy()),
         f"{b}2{a}.png": png(gallery(sets.b.test, made.a).permute(1, 2, 0).numpy()),
     }
-    try:
-        settings.out.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            write_atomically(settings.out / name, content)
-    except OSError as error:
-        raise UsageError(
-            f"{settings.out} could not be written to ({error.strerror}); give another --out"
-        ) from None
+    _write(contents, settings.out)
     logger.info("written to %s: %s", settings.out, ", ".join(contents))
     return 0
+
+
+def _write(contents: Mapping[str, bytes], folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            write_atomically(folder / name, content)
+    except OSError as error:
+        raise UsageError(
+            f"{folder} could not be written to ({error.strerror}); give another --out"
+        ) from None
 
 
 def _side_of_training(card: ModelCard) -> int:

@@ -1,9 +1,18 @@
 """An evaluation as a table, for the console and in Markdown."""
 
+from collections.abc import Sequence
+from statistics import mean
+
 from rich import box
 from rich.table import Table
 
-from evaluation.measures import CounterpartErrors, Distance, Evaluation, Measures
+from evaluation.measures import (
+    CounterpartErrors,
+    Distance,
+    DomainScore,
+    Evaluation,
+    Measures,
+)
 
 
 def table(evaluation: Evaluation) -> Table:
@@ -41,9 +50,9 @@ def _cells(measures: Measures) -> dict[str, str]:
     }
     cells["FID"] = _distance(measures.fid, ".1f")
     cells["KID × 100"] = _distance(measures.kid, ".2f", 100)
-    cells["taken for the target"] = (
-        f"{measures.domain_score:.2f} ({measures.domain_score_untranslated:.2f} untranslated, "
-        f"{measures.domain_score_real:.2f} real)"
+    cells["taken for the target"] = _taken(measures.domain_scores)
+    cells["of the classifiers' accuracy"] = _shares(
+        [each.relative for each in measures.domain_scores]
     )
     cells["edges kept"] = f"{measures.edge_correlation:.2f}"
     cells["error there and back"] = f"{measures.cycle_error:.3f}"
@@ -51,8 +60,20 @@ def _cells(measures: Measures) -> dict[str, str]:
     cells["diversity"] = f"{measures.diversity:.2f}"
     if measures.counterpart:
         cells |= _counterpart(measures.counterpart)
-    cells["pictures"] = f"{measures.pictures}"
+    cells["pictures"] = f"{measures.pictures}, distances of {measures.compared}"
     return cells
+
+
+def _taken(scores: Sequence[DomainScore]) -> str:
+    made, nothing, real = (
+        mean(of_kind)
+        for of_kind in zip(*((s.translated, s.untranslated, s.real) for s in scores), strict=True)
+    )
+    return f"{made:.2f} ({nothing:.2f} untranslated, {real:.2f} real)"
+
+
+def _shares(shares: Sequence[float]) -> str:
+    return f"{mean(shares):.0%} ({min(shares):.0%} to {max(shares):.0%})"
 
 
 def _counterpart(errors: CounterpartErrors) -> dict[str, str]:
@@ -90,12 +111,15 @@ def _told(distance: Distance) -> str:
 
 def _caption(evaluation: Evaluation) -> str:
     protocol = evaluation.protocol
+    classifiers = len(evaluation.measures[0].domain_scores)
     counts = ", ".join(f"{n} of {name}" for name, n in protocol.reference_pictures.items())
     return (
         f"Distances are to real training pictures of the target ({counts}); in brackets those of "
         "its own test pictures, the floor, and of the untranslated ones, and excess is where "
         "between these the translated ones are: 0 is real, 1 nothing done. Where the untranslated "
         "ones are hardly farther than the floor, it is told how many times the floor they are. "
+        f"What is taken for the target is the mean of {classifiers} classifiers, and of their "
+        "accuracy the mean, the least and the greatest. "
         f"Pictures of {protocol.side} px ({protocol.resize}), {protocol.patches:,} patches of each "
         f"set, seed {protocol.seed}, {protocol.engine}."
     )

@@ -1,5 +1,6 @@
 """Both exported generators of a model, run as the service would run them."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from cyclegan.contract import FILE_AB, FILE_BA, ModelCard, domains_of_pair
 from cyclegan.cpu_session import CpuSession
 from cyclegan.errors import ModelError
 from cyclegan.pixels import Pictures
+from evaluation.measures import Weights
 from training.progress import tracked
 
 
@@ -20,10 +22,21 @@ class ExportedPair:
         Raises:
             ModelError: One is missing, damaged, or they are not of the same two domains.
         """
+        self._folder = folder
         self._ab, self.card = _load(folder / FILE_AB)
-        self._ba, back = _load(folder / FILE_BA)
-        self.names = domains_of_pair(self.card, back, str(folder))
+        self._ba, self._card_back = _load(folder / FILE_BA)
+        self.names = domains_of_pair(self.card, self._card_back, str(folder))
         """Of domain A and B."""
+
+    def weights(self) -> dict[str, Weights]:
+        """Tell which models these are, by translation."""
+        return {
+            card.translation: Weights(
+                sha256=sha256((self._folder / name).read_bytes()).hexdigest(),
+                **card.training.model_dump(include={"origin", "steps", "weights", "strength"}),
+            )
+            for name, card in ((FILE_AB, self.card), (FILE_BA, self._card_back))
+        }
 
     def to_b(self, pictures: Pictures) -> Pictures:
         """Translate pictures of A, one after the other."""

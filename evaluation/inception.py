@@ -34,9 +34,12 @@ class Inception(nn.Module):
             UsageError: The file cannot be read, or is none of these weights.
         """
         super().__init__()
-        self._network = FeatureExtractorInceptionV3(
-            "inception", [_FEATURES], cast(str, _harmless(weights))
-        )
+        try:
+            self._network = FeatureExtractorInceptionV3(
+                "inception", [_FEATURES], cast(str, _harmless(weights))
+            )
+        except RuntimeError:  # of other names or shapes, as torchvision's Inception has
+            raise _others(weights) from None
 
     def forward(self, pictures: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 2048"]:
         """Give the features of pictures."""
@@ -68,6 +71,10 @@ def find_inception(given: Path | None) -> Inception | None:
         return None
 
 
+def _others(file: Path) -> UsageError:
+    return UsageError(f"{file} has other weights; expected the file of {URL_INCEPTION_V3}")
+
+
 def _harmless(file: Path) -> io.BytesIO:
     """Read a file that could execute code as nothing but tensors.
 
@@ -81,7 +88,7 @@ def _harmless(file: Path) -> io.BytesIO:
             f"{URL_INCEPTION_V3}"
         ) from None
     if not isinstance(weights, dict) or "Mixed_7c.branch_pool.conv.weight" not in weights:
-        raise UsageError(f"{file} has other weights; expected the file of {URL_INCEPTION_V3}")
+        raise _others(file)
     copy = io.BytesIO()
     torch.save(weights, copy)
     copy.seek(0)

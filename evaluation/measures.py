@@ -26,9 +26,27 @@ class Distance(BaseModel):
         there is no difference to bridge, and a share of it would be noise.
         """
         span = self.untranslated - self.floor
-        if span < LEAST_SPAN * self.floor:
+        # As an estimate without bias, the floor of a KID may be 0 or below.
+        if span <= 0 or span < LEAST_SPAN * abs(self.floor):
             return None
         return (self.translated - self.floor) / span
+
+
+class DomainScore(BaseModel):
+    """Shares of pictures that one classifier, trained on real ones, takes for the target."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    translated: float
+    untranslated: float
+    """Of the source's test pictures: its mistakes."""
+    real: float
+    """Of the target's own test pictures: its accuracy."""
+
+    @property
+    def relative(self) -> float:
+        """That of the translations as a share of that of real pictures."""
+        return self.translated / max(self.real, 1e-8)
 
 
 class Likeness(BaseModel):
@@ -63,17 +81,16 @@ class Measures(BaseModel):
     translation: str
     pictures: int
     """Translated: the test pictures of the source."""
+    compared: int
+    """Of them, of untranslated and of real ones, as many each, to measure distances of, spread over
+    the set: a set of fewer pictures is farther from any other."""
     sliced_wasserstein: dict[int, Distance]
     """By the side of a level of the pyramid in pixels, the finest first."""
     fid: Distance | None
     """None where the weights of Inception were not to be had."""
     kid: Distance | None
-    domain_score: float
-    """Share of the translations that a classifier takes for the target."""
-    domain_score_untranslated: float
-    """Share of the untranslated pictures that it takes for the target: its mistakes."""
-    domain_score_real: float
-    """Share of the target's real test pictures that it takes for the target: its accuracy."""
+    domain_scores: tuple[DomainScore, ...]
+    """By classifiers that began with other weights and saw other crops."""
     edge_correlation: float
     cycle_error: float
     """Mean absolute difference after there and back, in [-1, 1]."""
@@ -82,10 +99,21 @@ class Measures(BaseModel):
     counterpart: CounterpartErrors | None = None
     """Where the true counterparts are known."""
 
-    @property
-    def relative_domain_score(self) -> float:
-        """The domain score as a share of that of real pictures."""
-        return self.domain_score / max(self.domain_score_real, 1e-8)
+
+class Weights(BaseModel):
+    """Which of a model's two files was measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    sha256: str
+    """Of the file."""
+    origin: str
+    """What the card says of where they come from."""
+    steps: int
+    weights: str
+    """The last ones, or their moving average."""
+    strength: float
+    """How many times as strong as it was trained."""
 
 
 class Protocol(BaseModel):
@@ -93,19 +121,21 @@ class Protocol(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    model: str
-    """What the card says of the weights' origin."""
-    steps: int
+    models: dict[str, Weights]
+    """By translation."""
     side: int
     """Pixels to which every picture was resized."""
     resize: str = "bicubic with antialiasing (Pillow), squashed to a square"
-    files: str = "compared as bytes, never encoded in between"
+    files: str = "real ones as they are; translations as bytes, never encoded in between"
     reference: str = "real training pictures of the target"
     reference_pictures: dict[str, int]
     """By domain: how many there are."""
     patches: int
     """Of each set and level, of sliced Wasserstein distances."""
+    kid: str
+    """Subsets that KID is the mean of."""
     seed: int
+    """Of patches, directions and subsets, and of the first classifier; the next ones follow."""
     engine: str
     versions: dict[str, str]
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OURS = {"cyclegan", "evaluation", "training", "service"}
 DOOR = "__main__.py"  # imports a package only inside the verb that needs it
-PURE_MEASURES = {"evaluation.content", "evaluation.sliced_wasserstein"}
+PURE_MEASURES = {"evaluation.content", "evaluation.measures", "evaluation.sliced_wasserstein"}
 MAY_IMPORT = {
     "cyclegan": {"cyclegan"},
     "training": {"training", "cyclegan", *PURE_MEASURES},
@@ -42,7 +42,7 @@ def test_what_training_measures_with_knows_nothing_of_training(measure):
         m for m in imports_of(ROOT / f"{measure.replace('.', '/')}.py") if m.split(".")[0] in OURS
     }
 
-    assert ours == {"cyclegan.pixels"}
+    assert ours <= {"cyclegan.pixels"}
 
 
 @pytest.mark.parametrize("package", sorted(OURS))

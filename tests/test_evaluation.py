@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,10 @@ def test_where_source_and_target_are_alike_there_is_no_excess():
     assert Distance(translated=3, floor=10, untranslated=10.9).excess is None
     assert Distance(translated=3, floor=10, untranslated=8).excess is None
     assert Distance(translated=10, floor=10, untranslated=11.1).excess == 0
+    # As of a KID, which may be negative.
+    assert Distance(translated=0, floor=-0.1, untranslated=-0.1).excess is None
+    assert Distance(translated=0, floor=-0.1, untranslated=-0.2).excess is None
+    assert Distance(translated=0, floor=-0.1, untranslated=0.1).excess == 0.5
 
 
 # FID and KID
@@ -196,7 +201,15 @@ def test_weights_that_would_execute_code_are_refused(tmp_path, capsys):
     assert "executed" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", [{"a": torch.zeros(1)}, [1, 2]])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"a": torch.zeros(1)},
+        [1, 2],
+        # As in torchvision's Inception, which lacks others.
+        {"Mixed_7c.branch_pool.conv.weight": torch.zeros(192, 2048, 1, 1)},
+    ],
+)
 def test_other_weights_are_refused(tmp_path, content):
     file = tmp_path / "weights.pth"
     torch.save(content, file)
@@ -346,16 +359,59 @@ def test_a_model_is_measured_and_what_was_found_is_written(
     there, back = found["measures"]
     assert [there["translation"], back["translation"]] == ["summer2winter", "winter2summer"]
     assert there["pictures"] == back["pictures"] == 5
+    assert len(there["domain_scores"]) == 3
     assert there["edge_correlation"] == pytest.approx(1, abs=1e-5)
     assert there["cycle_error"] == 0
     assert there["inversion_rate"] == 1
     assert there["fid"] is None
     assert list(there["sliced_wasserstein"]) == ["32", "16"]
     assert found["protocol"]["reference_pictures"] == {"summer": 6, "winter": 6}
+    measured = found["protocol"]["models"]["winter2summer"]
+    assert measured["sha256"] == sha256((inverting / FILE_BA).read_bytes()).hexdigest()
+    assert (measured["strength"], measured["weights"]) == (1, "last")
     assert "| FID | not measured | not measured |" in (out / "evaluation.md").read_text()
     assert "error there and back" in capsys.readouterr().out
     with Image.open(out / "summer2winter.png") as grid:
         assert grid.size == (10 * 34 + 2, 34 + 2)
+
+
+@pytest.mark.usefixtures("few_patches")
+def test_distances_are_of_as_many_pictures_of_each_kind(tmp_path, data, inverting, monkeypatch):
+    """Real pictures that pose as translations are as far as real ones, however few there are."""
+    from evaluation.evaluation import evaluate
+
+    train = DomainClassifier.train
+    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
+    compared = []
+    distances = sliced_wasserstein.Reference.distances
+
+    def counted(reference, pictures):
+        compared.append(len(pictures))
+        return distances(reference, pictures)
+
+    monkeypatch.setattr(sliced_wasserstein.Reference, "distances", counted)
+    for file in sorted((data / "testA").iterdir())[:2]:
+        file.unlink()
+    sets = PictureSets.read(data, ("summer", "winter"), 32, None)
+
+    found, _ = evaluate(ExportedPair(inverting), sets, None, 0, lambda _: None)
+
+    assert compared == [3] * 6
+    assert [(each.pictures, each.compared) for each in found.measures] == [(3, 3), (5, 3)]
+
+
+def test_where_nothing_can_be_written_is_said_before_anything_is_read(
+    tmp_path, inverting, monkeypatch, capsys
+):
+    monkeypatch.setattr(PictureSets, "read", pytest.fail)
+    (tmp_path / "file").write_text("in the way")
+
+    words = f"--model {inverting} --data {tmp_path} --out {tmp_path}/file/out --no-fid"
+    assert main(["evaluate", *words.split()]) == 2
+
+    assert (
+        "could not be written to (Not a directory); give another --out" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.usefixtures("few_patches")
@@ -380,7 +436,8 @@ def test_what_is_measured_is_of_the_right_direction(tmp_path, data, monkeypatch)
     assert (to_winter.inversion_rate, to_summer.inversion_rate) == (0, 1)
     for distance in to_winter.sliced_wasserstein.values():
         assert distance.excess == pytest.approx(1)
-    assert to_winter.domain_score == to_winter.domain_score_untranslated
+    for score in to_winter.domain_scores:
+        assert score.translated == score.untranslated
     assert torch.equal(made.b, sets.a.test)
     assert to_winter.diversity != to_summer.diversity
 

@@ -12,6 +12,7 @@ from cyclegan.errors import DataError
 from cyclegan.networks import Networks
 from cyclegan.pixels import Pictures, to_bytes, to_signed
 from evaluation.content import cycle_error, edge_correlation
+from evaluation.measures import LEAST_SPAN
 from evaluation.sliced_wasserstein import Reference
 from training.folders import DataFolders
 from training.pictures import picture_files, read_squares
@@ -25,7 +26,6 @@ SCORES = "validation.jsonl"
 _REFERENCES = 4  # real pictures of the target for each that is translated: a steadier reference
 _PATCHES = 32_768  # of each set; a quarter of those of `cyclegan evaluate`, for the memory
 _SCALES = 2  # the finest, on which translations differ most
-_LEAST_SPAN = 0.01  # between untranslated and real pictures, as a share of the latter's distance
 _BATCH = 4
 
 
@@ -33,7 +33,8 @@ class Score(NamedTuple):
     """Means over both directions."""
 
     excess: float
-    """At the two finest scales: 0 as near to the target as real test pictures, 1 nothing done."""
+    """At the two finest scales: 0 as near to the target as real test pictures, 1 nothing done. Of
+    one direction alone where the other has no difference to bridge, whose noise would outweigh."""
     edges: float
     """Correlation of edges before and after, in [-1, 1]."""
     cycle: float
@@ -81,8 +82,10 @@ class Validation:
         fake_b, fake_a = made_by(networks.gen_ab, self._a), made_by(networks.gen_ba, self._b)
         again_a, again_b = made_by(networks.gen_ba, fake_b), made_by(networks.gen_ab, fake_a)
         networks.train()
+        both = (self._towards_b, fake_b), (self._towards_a, fake_a)
+        telling = [each for each in both if each[0].is_apart] or both
         return Score(
-            excess=_mean([self._towards_b.excess(fake_b), self._towards_a.excess(fake_a)]),
+            excess=_mean([target.excess(made) for target, made in telling]),
             edges=_mean([edge_correlation(self._a, fake_b), edge_correlation(self._b, fake_a)]),
             cycle=_mean([cycle_error(self._a, again_a), cycle_error(self._b, again_b)]),
         )
@@ -94,8 +97,10 @@ class _Target:
     def __init__(self, train: Pictures, test: Pictures, untranslated: Pictures, seed: int) -> None:
         self._real = Reference(train, _PATCHES, seed, _SCALES)
         self._floor, nothing = self._distance(test), self._distance(untranslated)
-        # Of domains whose textures are alike the excess is noise, which this keeps within bounds.
-        self._span = max(nothing - self._floor, _LEAST_SPAN * self._floor)
+        least = LEAST_SPAN * self._floor
+        self.is_apart = nothing - self._floor >= least
+        """Whether there is a difference to bridge."""
+        self._span = max(nothing - self._floor, least)
 
     def excess(self, translated: Pictures) -> float:
         return (self._distance(translated) - self._floor) / self._span
