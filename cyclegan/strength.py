@@ -17,8 +17,9 @@ def strengthened(generator: Generator, times: float) -> Generator:
     """Give a copy that paints `times` as strongly upon what it is given.
 
     A generator that does not give the whole translation paints a difference to the blurred colours
-    of its input, before tanh. This difference is multiplied, in the last layer's weights; the fine
-    structure stays as strong as it was. So 1 is what was learned, and near 0 the input remains.
+    of its input, before tanh. This difference is multiplied, in the last layer's weights. Where the
+    fine structure is the input's own it stays as strong as it was. So 1 is what was learned, and
+    near 0 the blurred colours remain, which is no gentler translation.
 
     Raises:
         UsageError: The generator gives the whole translation.

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import CliPositionalArg
 
 from cyclegan.command_line import parse
@@ -15,6 +16,9 @@ from cyclegan.exported_weights import exported_pair
 from cyclegan.generator import Generator
 from cyclegan.strength import strengthened
 
+Times = Annotated[float, Field(ge=0.5, le=2)]
+"""Below there is more blur than input, above more paint than picture."""
+
 
 class StrengthenSettings(BaseModel):
     """Let an exported model change pictures more, or less, than it has learned to."""
@@ -25,9 +29,9 @@ class StrengthenSettings(BaseModel):
 
     model: CliPositionalArg[Path]
     """Folder that `cyclegan export` wrote, as models/monet."""
-    a2b: PositiveFloat = 1.0
+    a2b: Times = 1.0
     """How many times as much the generator of a2b.onnx is to change pictures; 1 is as it is."""
-    b2a: PositiveFloat = 1.0
+    b2a: Times = 1.0
     """The same of b2a.onnx. `cyclegan evaluate` tells what it brings, and what it costs."""
     out: Path
     """Folder to write the new model to, as models/NAME."""

@@ -4,6 +4,7 @@ import re
 
 import pytest
 import torch
+from conftest import change
 from torch import nn
 
 from cyclegan.__main__ import main
@@ -248,6 +249,17 @@ def test_a_wrong_command_is_answered_with_a_sentence(tiny_settings, words, messa
 def test_a_teacher_of_other_domains_is_refused(taught):
     with pytest.raises(UsageError, match="translates between summer and winter; give --names su"):
         train(taught.model_copy(update={"names": ("photo", "painting")}))
+
+
+def test_a_run_goes_on_with_its_own_teacher_alone_wherever_that_is(taught, tiny_settings, tmp_path):
+    train(change(taught, steps=1))
+    moved = taught.teacher.rename(tmp_path / "moved")
+    assert train(change(taught, teacher=moved, steps=2)).step == 2
+
+    other = change(tiny_settings, run=tmp_path / "other", steps=1)
+    train(other)
+    with pytest.raises(UsageError, match="student was begun with another teacher; give the former"):
+        train(change(taught, teacher=other.run, steps=3))
 
 
 def test_a_damaged_teacher_is_refused_before_a_folder_is_made(taught):

@@ -116,6 +116,8 @@ def test_a_stronger_model_changes_pictures_more_and_its_card_says_so(model, tmp_
     [
         ("{model} --a2b 0 --out {out}", "--a2b is '0'"),
         ("{model} --b2a nan --out {out}", "--b2a is 'nan'"),
+        ("{model} --b2a 0.4 --out {out}", "--b2a is '0.4'"),
+        ("{model} --a2b 1e300 --out {out}", "--a2b is '1e300'"),
         ("{model} --out {out}", "give --a2b or --b2a"),
         ("{model} --b2a 2 --out {model}", "which would be lost"),
         ("{out} --b2a 2 --out {out}/new", "expected a folder that `cyclegan export` wrote"),

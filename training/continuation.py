@@ -26,6 +26,9 @@ _FREE = PATHS - {"start_from"} | {
     "precision", "accumulate", "recompute_activations", "compile", "cuda_graphs",
 }  # fmt: skip
 
+TEACHER = "teacher.sha256"
+"""File of a distillation's folder: fingerprint of the weights that it learns from."""
+
 _TOLD = 3
 """Changes that a message names; another preset makes a dozen."""
 
@@ -132,6 +135,29 @@ def note_pictures(settings: TrainSettings, files: tuple[Sequence[Path], ...]) ->
     if not _noted(settings.run):
         content = _OF_DOMAINS.dump_json(_of_domains(settings, files), indent=2)
         write_atomically(settings.run / PICTURES, content + b"\n")
+
+
+def check_same_teacher(run: Path, fingerprint: str) -> None:
+    """Refuse to learn from another; a moved one is the same, and what was not noted is not known.
+
+    Raises:
+        UsageError: The run was begun with another.
+    """
+    file = run / TEACHER
+    if file.exists() and file.read_text().strip() != fingerprint:
+        raise UsageError(
+            f"{run} was begun with another teacher; give the former --teacher to continue, or "
+            "another --run to begin anew"
+        )
+
+
+def note_teacher(run: Path, fingerprint: str) -> None:
+    """Write down whom the run learns from.
+
+    Raises:
+        OSError: The folder cannot be written to.
+    """
+    write_atomically(run / TEACHER, f"{fingerprint}\n".encode())
 
 
 def _noted(run: Path) -> dict[str, _Pictures]:

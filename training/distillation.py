@@ -55,10 +55,11 @@ class Teacher:
         """
         trained = Trained.read(settings.teacher, "--teacher")
         if trained.domains != settings.names:
+            a, b = trained.domains
             raise UsageError(
                 f"--names is {','.join(settings.names)}, and the teacher {settings.teacher} "
-                f"translates between {' and '.join(trained.domains)}; give --names "
-                f"{','.join(trained.domains)}"
+                f"translates between {a} and {b}; give --names {a},{b}, and the pictures of {a} as "
+                "domain A"
             )
         return cls(trained, device)
 

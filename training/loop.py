@@ -13,7 +13,12 @@ from cyclegan.objectives import Images
 from cyclegan.pixels import to_signed
 from training.beginning import first_networks
 from training.compile_choice import settled_compilation
-from training.continuation import check_same_pictures, note_pictures
+from training.continuation import (
+    check_same_pictures,
+    check_same_teacher,
+    note_pictures,
+    note_teacher,
+)
 from training.device import choose_device, prepare_device, seed_step, sent
 from training.distillation import DistillLosses, Teacher, distill_step
 from training.doctor import Doctor
@@ -76,8 +81,10 @@ def _train(
     if ranks.is_first:
         warn_of_slow_steps(settings, device)
     material = Material.of(folders, files, settings, device, ranks)
-    if material.teacher:
-        ranks.check_alike({"teacher": material.teacher.fingerprint()})
+    teacher = material.teacher.fingerprint() if material.teacher else ""
+    ranks.check_alike({"teacher": teacher})
+    if former and teacher:
+        check_same_teacher(settings.run, teacher)
     step = partial(_step, material.teacher, settings)
     whole = settings.schedule.steps(material.crops.steps_per_epoch)
 
@@ -87,6 +94,8 @@ def _train(
             if former is None:
                 begin(settled)
             note_pictures(settled, files)
+            if teacher:
+                note_teacher(settled.run, teacher)
             say_what_begins(state, whole, material.crops, device, settled)
         return state
 
