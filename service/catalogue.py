@@ -126,8 +126,8 @@ class Catalogue:
 
     @property
     def translations(self) -> list[str]:
-        """The short names, each once."""
-        return list(dict.fromkeys(each.card.translation for each in self.translators))
+        """The shortest name of each."""
+        return [self.names_of(translator)[0] for translator in self.translators]
 
     def find(self, name: str) -> Translator:
         """Look a translation up by its short or its long name.

@@ -68,7 +68,8 @@ class ServiceSettings(BaseSettings):
     """Port to listen on; 0 takes a free one."""
     api_keys: Annotated[tuple[_Digest, ...], NoDecode, BeforeValidator(_separated)] = ()
     """SHA-256 digests of the keys that let somebody in, with commas between them; make one with
-    `printf %s KEY | sha256sum`. Without any, everybody who gets to the address is let in."""
+    `printf %s KEY | sha256sum | cut -c-64`. Without any, everybody who gets to the address is let
+    in."""
     open: bool = False
     """Listen beyond this machine though there are no keys: something in front is the guard."""
     rate_limit: str | None = None
@@ -165,7 +166,7 @@ class ServiceSettings(BaseSettings):
             if not re.fullmatch("[0-9a-f]{64}", digest):
                 raise ValueError(
                     f"number {number} of --api-keys is no SHA-256 digest: 64 hexadecimal digits, "
-                    "made with `printf %s KEY | sha256sum`"
+                    "made with `printf %s KEY | sha256sum | cut -c-64`"
                 )
         return self
 

@@ -132,6 +132,17 @@ def test_samples_change_nothing_of_a_run_even_with_batch_norm(tiny_settings):
     assert_same(weights_of(often.run), weights_of(rarely.run))
 
 
+def test_a_finished_run_says_so_and_how_to_train_on(tiny_settings, caplog):
+    caplog.set_level("INFO", "training")
+
+    train(change(tiny_settings, steps=11))
+    assert "finished, all" not in caplog.text
+
+    train(tiny_settings)
+    told = f"finished, all 12 steps; another --run with --start-from {tiny_settings.run} trains on"
+    assert told in caplog.text
+
+
 def test_a_finished_run_stays_as_it_is(tiny_settings):
     train(tiny_settings)
     before = everything_in(tiny_settings.run)

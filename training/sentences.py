@@ -55,6 +55,10 @@ def say_how_it_ended(step: int, whole: int, settings: TrainSettings) -> None:
         logger.info("saved at step %d of %d; go on with a larger --steps, or without", step, whole)
     elif step < whole:
         logger.info("saved at step %d of %d; the same command goes on from there", step, whole)
+    else:
+        logger.info(
+            "finished, all %d steps; another --run with --start-from %s trains on", whole, run
+        )
     if settings.validation.every:
         _say_how_good_it_is(settings)
     logger.info("export with: cyclegan export --run %s --out models/NAME", run)
