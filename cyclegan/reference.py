@@ -93,12 +93,15 @@ def _norm(weights: Weights) -> Norm:
 def _generator_layers(config: GeneratorConfig, dropout: bool) -> Iterator[tuple[str, str]]:
     """Pairs of our layer's name and theirs; after a convolution, its norm follows."""
     theirs = GeneratorConfig(width=config.width, blocks=config.blocks, norm=config.norm)
-    if config.model_copy(update={"noise": 0.0}) != theirs:
+    others = [
+        f"--networks.generator.{name} is {value}, theirs {getattr(theirs, name)}"
+        for name, value in config.model_copy(update={"noise": 0.0})
+        if value != getattr(theirs, name)
+    ]
+    if others:
         raise WeightsError(
-            f"the generators have {config.block} blocks, {config.downsampling} downsampling, "
-            f"{config.upsampling} upsampling, {config.activation}, {config.ends} ends and give the "
-            f"{config.output}; those of the authors full blocks, strided and transposed "
-            "convolutions, relu, those of the paper and the image"
+            f"these generators are not of the authors' kind: {'; '.join(others)}; those that "
+            "--preset paper trains are"
         )
     n = config.blocks
     for i, theirs in enumerate((1, 4, 7)):

@@ -33,7 +33,7 @@ _MEASURED_WITH = (
 )  # fmt: skip
 
 CLASSIFIERS = 3
-"""One says of the same translations a tenth more or less than another."""
+"""One took six hundredths more of the same translations for the target than another."""
 
 
 def evaluate(
