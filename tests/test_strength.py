@@ -95,7 +95,7 @@ def model(tmp_path_factory):
 def test_a_stronger_model_changes_pictures_more_and_its_card_says_so(model, tmp_path):
     picture = np.random.default_rng(0).integers(64, 192, (32, 32, 3), dtype=np.uint8)
 
-    assert main(["strengthen", str(model), "--b2a", "4", "--out", f"{tmp_path}/new"]) == 0
+    assert main(["strengthen", str(model), "--b2a", "2", "--out", f"{tmp_path}/new"]) == 0
 
     assert (tmp_path / "new" / FILE_AB).read_bytes() == (model / FILE_AB).read_bytes()
     before, after = (
@@ -104,9 +104,9 @@ def test_a_stronger_model_changes_pictures_more_and_its_card_says_so(model, tmp_
     )
     assert abs(after - picture).mean() > abs(before - picture).mean()
     cards = [card_of(tmp_path / "new" / name) for name in (FILE_AB, FILE_BA)]
-    assert [card.training.strength for card in cards] == [1.5, 6]
+    assert [card.training.strength for card in cards] == [1.5, 3]
     assert [card.training.origin for card in cards] == ["a test", "a test"]
-    expected = strengthened(exported_generators(model)[1], 4.0).state_dict()
+    expected = strengthened(exported_generators(model)[1], 2.0).state_dict()
     kept = exported_generators(tmp_path / "new")[1].state_dict()
     torch.testing.assert_close(kept, expected, rtol=0, atol=0)
 
