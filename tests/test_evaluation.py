@@ -155,6 +155,7 @@ def test_where_source_and_target_are_alike_there_is_no_excess():
     assert Distance(translated=3, floor=10, untranslated=8).excess is None
     assert Distance(translated=10, floor=10, untranslated=11.1).excess == 0
     # As of a KID, which may be negative.
+    assert Distance(translated=1, floor=0, untranslated=0).excess is None
     assert Distance(translated=0, floor=-0.1, untranslated=-0.1).excess is None
     assert Distance(translated=0, floor=-0.1, untranslated=-0.2).excess is None
     assert Distance(translated=0, floor=-0.1, untranslated=0.1).excess == 0.5
