@@ -87,18 +87,21 @@ def test_too_little_memory_is_no_fault_of_the_compilers(tiny_settings, monkeypat
 
 
 def test_what_is_compiled_has_left_before_the_other_is_tried(tiny_settings, monkeypatch):
-    alive = weakref.WeakSet()
+    states = []
     start = TrainState.start
 
-    def counted(*arguments):
-        assert not alive
-        alive.add(state := start(*arguments))
+    def watched(*arguments):
+        assert all(former() is None for former in states)
+        state = start(*arguments)
+        states.append(weakref.ref(state))
         return state
 
     monkeypatch.setattr("training.state.compile_networks", lambda *_: None)
-    monkeypatch.setattr(TrainState, "start", counted)
+    monkeypatch.setattr(TrainState, "start", watched)
 
     settled(change(tiny_settings, compile="auto"))
+
+    assert len(states) == 2
 
 
 @pytest.mark.parametrize("batch", [1, 2])
