@@ -132,7 +132,7 @@ def _distances(
 
 def _protocol(model: ExportedPair, sets: PictureSets, seed: int) -> Protocol:
     return Protocol(
-        models=model.weights(),
+        models=model.weights,
         side=sets.a.test.shape[-1],
         reference_pictures={each.name: len(each.train) for each in (sets.a, sets.b)},
         patches=PATCHES,

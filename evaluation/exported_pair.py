@@ -22,21 +22,12 @@ class ExportedPair:
         Raises:
             ModelError: One is missing, damaged, or they are not of the same two domains.
         """
-        self._folder = folder
-        self._ab, self.card = _load(folder / FILE_AB)
-        self._ba, self._card_back = _load(folder / FILE_BA)
-        self.names = domains_of_pair(self.card, self._card_back, str(folder))
+        self._ab, self.card, there = _load(folder / FILE_AB)
+        self._ba, card_back, back = _load(folder / FILE_BA)
+        self.names = domains_of_pair(self.card, card_back, str(folder))
         """Of domain A and B."""
-
-    def weights(self) -> dict[str, Weights]:
-        """Tell which models these are, by translation."""
-        return {
-            card.translation: Weights(
-                sha256=sha256((self._folder / name).read_bytes()).hexdigest(),
-                **card.training.model_dump(include={"origin", "steps", "weights", "strength"}),
-            )
-            for name, card in ((FILE_AB, self.card), (FILE_BA, self._card_back))
-        }
+        self.weights = {self.card.translation: there, card_back.translation: back}
+        """Which models these are, by translation."""
 
     def to_b(self, pictures: Pictures) -> Pictures:
         """Translate pictures of A, one after the other."""
@@ -47,14 +38,17 @@ class ExportedPair:
         return _translated(self._ba, pictures, f"making {self.names[0]}")
 
 
-def _load(file: Path) -> tuple[CpuSession, ModelCard]:
+def _load(file: Path) -> tuple[CpuSession, ModelCard, Weights]:
     if not file.is_file():
         raise ModelError(f"{file} is not there; expected a folder that `cyclegan export` wrote")
     try:
-        session = CpuSession(file)
+        content = file.read_bytes()
+        session = CpuSession(content)
     except Exception as error:  # ONNX Runtime names no class of its own
         raise ModelError(f"{file} cannot be loaded ({error}); export the model again") from error
-    return session, ModelCard.from_metadata(session.metadata, str(file))
+    card = ModelCard.from_metadata(session.metadata, str(file))
+    told = card.training.model_dump(include={"origin", "steps", "weights", "strength"})
+    return session, card, Weights(sha256=sha256(content).hexdigest(), **told)
 
 
 def _translated(session: CpuSession, pictures: Pictures, label: str) -> Pictures:

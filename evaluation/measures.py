@@ -6,6 +6,13 @@ LEAST_SPAN = 0.1
 """Difference to bridge, as a share of the floor, from which on an excess means something."""
 
 
+def is_apart(floor: float, untranslated: float) -> bool:
+    """Tell whether there is a difference to bridge, of distances as `Distance` has."""
+    span = untranslated - floor
+    # As an estimate without bias, the floor of a KID may be 0 or below.
+    return span > 0 and span >= LEAST_SPAN * abs(floor)
+
+
 class Distance(BaseModel):
     """A distance to the target domain, which means something only beside the other two."""
 
@@ -25,11 +32,9 @@ class Distance(BaseModel):
         None where the untranslated pictures are hardly farther from the target than its own: then
         there is no difference to bridge, and a share of it would be noise.
         """
-        span = self.untranslated - self.floor
-        # As an estimate without bias, the floor of a KID may be 0 or below.
-        if span <= 0 or span < LEAST_SPAN * abs(self.floor):
+        if not is_apart(self.floor, self.untranslated):
             return None
-        return (self.translated - self.floor) / span
+        return (self.translated - self.floor) / (self.untranslated - self.floor)
 
 
 class DomainScore(BaseModel):

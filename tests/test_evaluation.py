@@ -43,6 +43,12 @@ def few_patches(monkeypatch):
     monkeypatch.setattr(evaluation, "PATCHES", 2000)
 
 
+@pytest.fixture
+def few_steps(monkeypatch):
+    train = DomainClassifier.train
+    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
+
+
 # Sliced Wasserstein distance
 
 
@@ -344,12 +350,10 @@ def inverting(tmp_path):
     return folder
 
 
-@pytest.mark.usefixtures("few_patches")
+@pytest.mark.usefixtures("few_patches", "few_steps")
 def test_a_model_is_measured_and_what_was_found_is_written(
     tmp_path, data, inverting, monkeypatch, capsys
 ):
-    train = DomainClassifier.train
-    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
     monkeypatch.delattr("evaluation.evaluate_command.find_inception")  # downloads, so not asked
     out = tmp_path / "out"
 
@@ -376,13 +380,11 @@ def test_a_model_is_measured_and_what_was_found_is_written(
         assert grid.size == (10 * 34 + 2, 34 + 2)
 
 
-@pytest.mark.usefixtures("few_patches")
+@pytest.mark.usefixtures("few_patches", "few_steps")
 def test_distances_are_of_as_many_pictures_of_each_kind(tmp_path, data, inverting, monkeypatch):
     """Real pictures that pose as translations are as far as real ones, however few there are."""
     from evaluation.evaluation import evaluate
 
-    train = DomainClassifier.train
-    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
     compared = []
     distances = sliced_wasserstein.Reference.distances
 
@@ -415,13 +417,10 @@ def test_where_nothing_can_be_written_is_said_before_anything_is_read(
     )
 
 
-@pytest.mark.usefixtures("few_patches")
-def test_what_is_measured_is_of_the_right_direction(tmp_path, data, monkeypatch):
+@pytest.mark.usefixtures("few_patches", "few_steps")
+def test_what_is_measured_is_of_the_right_direction(tmp_path, data):
     """One way it does nothing, the other way it is a negative."""
     from evaluation.evaluation import evaluate
-
-    train = DomainClassifier.train
-    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
 
     class Lopsided(ExportedPair):
         def to_b(self, pictures):
@@ -451,12 +450,10 @@ def _inverting_in(tmp_path):
     return folder
 
 
-@pytest.mark.usefixtures("few_patches")
+@pytest.mark.usefixtures("few_patches", "few_steps")
 def test_counterparts_are_compared_where_the_user_says_that_there_are_some(
-    tmp_path, data, inverting, monkeypatch
+    tmp_path, data, inverting
 ):
-    train = DomainClassifier.train
-    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
     (data / "testA" / sorted((data / "testA").iterdir())[0].name).unlink()  # 4 pairs are left
     out = tmp_path / "out"
 
@@ -476,10 +473,8 @@ def test_counterparts_are_compared_where_the_user_says_that_there_are_some(
     assert "| labels that are right | no labels | no labels |" in page
 
 
-@pytest.mark.usefixtures("few_patches")
-def test_labels_are_judged_where_the_target_has_them(tmp_path, data, inverting, monkeypatch):
-    train = DomainClassifier.train
-    monkeypatch.setattr(DomainClassifier, "train", lambda a, b, seed: train(a, b, seed, steps=3))
+@pytest.mark.usefixtures("few_patches", "few_steps")
+def test_labels_are_judged_where_the_target_has_them(tmp_path, data, inverting):
     for part in ("trainB", "testB"):
         for number, file in enumerate(sorted((data / part).iterdir())):
             Image.fromarray(label_map(number).permute(1, 2, 0).numpy()).save(file)

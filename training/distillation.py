@@ -5,6 +5,7 @@ its features, an adversarial loss); Zagoruyko and Komodakis 2017, arXiv:1612.039
 (attention maps, which need no layers between features of different widths).
 """
 
+from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -63,8 +64,9 @@ class Teacher:
             )
         return cls(trained, device)
 
+    @cached_property
     def fingerprint(self) -> str:
-        """Tell whether another rank has the same."""
+        """Of its weights, wherever they lie."""
         digest = sha256()
         for weights in (*self._gen_ab.state_dict().values(), *self._gen_ba.state_dict().values()):
             digest.update(weights.numpy(force=True).tobytes())

@@ -80,12 +80,13 @@ def _train(
         first_networks(settings)
     if ranks.is_first:
         warn_of_slow_steps(settings, device)
-    material = Material.of(folders, files, settings, device, ranks)
-    teacher = material.teacher.fingerprint() if material.teacher else ""
-    ranks.check_alike({"teacher": teacher})
-    if former and teacher:
-        check_same_teacher(settings.run, teacher)
-    step = partial(_step, material.teacher, settings)
+    teacher = Teacher.of(settings, device) if isinstance(settings, DistillSettings) else None
+    if teacher:
+        ranks.check_alike({"teacher": teacher.fingerprint})
+        if former:
+            check_same_teacher(settings.run, teacher.fingerprint)
+    material = Material.of(folders, files, settings, teacher, ranks)
+    step = partial(_step, teacher, settings)
     whole = settings.schedule.steps(material.crops.steps_per_epoch)
 
     def begun(settled: TrainSettings) -> TrainState:
@@ -95,7 +96,7 @@ def _train(
                 begin(settled)
             note_pictures(settled, files)
             if teacher:
-                note_teacher(settled.run, teacher)
+                note_teacher(settled.run, teacher.fingerprint)
             say_what_begins(state, whole, material.crops, device, settled)
         return state
 

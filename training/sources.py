@@ -13,7 +13,6 @@ from training.decoding import decoded
 from training.device import settled_precision
 from training.distillation import Teacher
 from training.folders import DataFolders
-from training.imitation_settings import DistillSettings
 from training.pictures import fingerprint, picture_files
 from training.ranks import Ranks
 from training.samples import Samples, evenly
@@ -45,20 +44,18 @@ class Material:
         folders: DataFolders,
         files: Files,
         settings: TrainSettings,
-        device: torch.device,
+        teacher: Teacher | None,
         ranks: Ranks,
     ) -> "Material":
-        """Read everything.
+        """Read all pictures.
 
         Raises:
             DataError: A picture cannot be read, or there are none to measure on.
-            UsageError: There is no room for them, or no teacher, or it knows other domains.
-            CheckpointError: The teacher cannot be read.
-            ModelError: The same, of one that was exported.
+            UsageError: There is no room for them.
         """
         measured = ranks.is_first and settings.validation.every
         return cls(
-            teacher=Teacher.of(settings, device) if isinstance(settings, DistillSettings) else None,
+            teacher=teacher,
             validation=Validation(folders, settings) if measured else None,
             samples=samples_of(folders, settings),
             crops=crops_of(files, settings, ranks),  # last, since it takes longest

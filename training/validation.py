@@ -12,7 +12,7 @@ from cyclegan.errors import DataError
 from cyclegan.networks import Networks
 from cyclegan.pixels import Pictures, to_bytes, to_signed
 from evaluation.content import cycle_error, edge_correlation
-from evaluation.measures import LEAST_SPAN
+from evaluation.measures import LEAST_SPAN, is_apart
 from evaluation.sliced_wasserstein import Reference
 from training.folders import DataFolders
 from training.pictures import picture_files, read_squares
@@ -97,10 +97,9 @@ class _Target:
     def __init__(self, train: Pictures, test: Pictures, untranslated: Pictures, seed: int) -> None:
         self._real = Reference(train, _PATCHES, seed, _SCALES)
         self._floor, nothing = self._distance(test), self._distance(untranslated)
-        least = LEAST_SPAN * self._floor
-        self.is_apart = nothing - self._floor >= least
+        self.is_apart = is_apart(self._floor, nothing)
         """Whether there is a difference to bridge."""
-        self._span = max(nothing - self._floor, least)
+        self._span = max(nothing - self._floor, LEAST_SPAN * self._floor)
 
     def excess(self, translated: Pictures) -> float:
         return (self._distance(translated) - self._floor) / self._span
