@@ -11,6 +11,7 @@ from cyclegan.export_command import run as export
 from cyclegan.exported_weights import exported_generators
 from training.beginning import first_networks
 from training.loop import train
+from training.train_command import read_settings as train_settings
 
 
 @pytest.fixture
@@ -119,3 +120,20 @@ def test_it_is_said_before_pictures_are_read_and_nothing_is_left(
 def test_a_file_that_is_not_there_is_said(former, tmp_path):
     with pytest.raises(CheckpointError, match=r"holds no latest\.pt"):
         begun(former, tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("start", ["run", "model"])
+def test_domains_are_called_as_in_what_a_run_begins_with(former, tmp_path, start):
+    export(["--run", str(former.run), "--out", str(tmp_path / "model")])
+    former.run.rename(tmp_path / "run")
+    words = ["--data", "data", "--run", "new", "--start-from", str(tmp_path / start)]
+
+    assert train_settings(words).names == ("summer", "winter")
+    assert train_settings([*words, "--names", "hot,cold"]).names == ("hot", "cold")
+    assert train_settings([*words, "--names=hot,cold"]).names == ("hot", "cold")
+
+
+def test_domains_have_no_names_of_what_cannot_be_read(tmp_path):
+    words = ["--data", "data", "--run", "new", "--start-from", str(tmp_path / "nothing")]
+
+    assert train_settings(words).names == ("a", "b")

@@ -251,6 +251,12 @@ def test_a_teacher_of_other_domains_is_refused(taught):
         train(taught.model_copy(update={"names": ("photo", "painting")}))
 
 
+def test_domains_are_called_as_by_the_teacher_and_not_as_in_what_the_student_begins_with(taught):
+    words = ["--run", "student", "--data", "data", "--start-from", "models/monet"]
+
+    assert read_settings([*words, "--teacher", str(taught.teacher)]).names == ("summer", "winter")
+
+
 def test_a_run_goes_on_with_its_own_teacher_alone_wherever_that_is(taught, tiny_settings, tmp_path):
     train(change(taught, steps=1))
     moved = taught.teacher.rename(tmp_path / "moved")

@@ -20,6 +20,7 @@ from training.comparison_pictures import grid, plot
 from training.comparison_table import markdown, table
 from training.counterparts import Counterparts, find_counterparts
 from training.folders import find_folders
+from training.inherited_names import with_names
 from training.pictures import picture_files
 from training.presets import with_preset
 from training.recipe import with_recipe
@@ -91,7 +92,7 @@ def _read(arguments: Sequence[str]) -> tuple[CompareSettings, list[str]]:
     for flag in ("--out", "--seeds", "--seed"):
         parser.add_argument(flag)
     try:
-        own, words = parser.parse_known_args(with_recipe(arguments))
+        own, words = parser.parse_known_args(with_names(with_recipe(arguments)))
     except argparse.ArgumentError as error:
         raise UsageError(f"{_COMMAND}: {error}; see {_COMMAND} --help") from None
     if {"-h", "--help"} & set(words):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cyclegan.command_line import parse
 from training.imitation_settings import DistillSettings
+from training.inherited_names import with_names
 from training.loop import train
 from training.presets import with_preset
 from training.recipe import with_recipe
@@ -21,5 +22,5 @@ def read_settings(arguments: Sequence[str]) -> DistillSettings:
     Raises:
         UsageError: A flag is unknown, missing, or its value not allowed; there is no such recipe.
     """
-    words = with_preset(["--preset", "compact", *with_recipe(arguments)])
+    words = with_preset(["--preset", "compact", *with_names(with_recipe(arguments))])
     return parse(DistillSettings, words, "cyclegan distill")

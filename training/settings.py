@@ -47,7 +47,8 @@ class TrainSettings(BaseModel):
     run: Path
     """Folder for checkpoints, samples and logs; an earlier run found there is continued."""
     names: DomainNames = ("a", "b")
-    """What the domains are called, as in photo,painting; the exported model carries the names."""
+    """What the domains are called, as in photo,painting; the exported model carries the names. With
+    --start-from, or the --teacher of a distillation, those of that model if not given."""
     recipe: Path | None = None
     """File of flags, as recipes/monet.toml, to repeat a training; one given beside it wins."""
     preset: Preset = "paper"

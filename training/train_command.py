@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from cyclegan.command_line import parse
+from training.inherited_names import with_names
 from training.loop import train
 from training.presets import with_preset
 from training.recipe import with_recipe
@@ -21,4 +22,5 @@ def read_settings(arguments: Sequence[str]) -> TrainSettings:
     Raises:
         UsageError: A flag is unknown, missing, or its value not allowed; there is no such recipe.
     """
-    return parse(TrainSettings, with_preset(with_recipe(arguments)), "cyclegan train")
+    words = with_preset(with_names(with_recipe(arguments)))
+    return parse(TrainSettings, words, "cyclegan train")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cyclegan.adoption import adopt_discriminators
 from cyclegan.checkpoint import LATEST, Checkpoint, checkpoint_of
-from cyclegan.contract import FILE_AB
+from cyclegan.contract import FILE_AB, FILE_BA, domains_of_pair
 from cyclegan.errors import UsageError
 from cyclegan.generator import Generator
 from cyclegan.networks import Networks
@@ -37,7 +37,7 @@ class Trained:
             ModelError: The exported model cannot be read.
             UsageError: There is neither.
         """
-        if place.is_dir() and not (place / LATEST).exists():
+        if _is_model(place):
             return cls._of_model(place, flag)
         return cls.of_checkpoint(Checkpoint.load(checkpoint_of(place)))
 
@@ -72,3 +72,25 @@ class Trained:
         from cyclegan.exported_weights import exported_generators
 
         return cls(*exported_generators(folder), networks=None, objective=None)
+
+
+def domains_of(place: Path) -> tuple[str, str]:
+    """Read the names of domains A and B alone.
+
+    Args:
+        place: As of `Trained.read`.
+
+    Raises:
+        CheckpointError: There is no checkpoint, or it cannot be read.
+        ModelError: One of the exported models is missing, or cannot be read.
+    """
+    if not _is_model(place):
+        return Checkpoint.load(checkpoint_of(place)).domains
+    from cyclegan.exported_weights import card_of
+
+    return domains_of_pair(card_of(place / FILE_AB), card_of(place / FILE_BA), str(place))
+
+
+def _is_model(place: Path) -> bool:
+    """Whether it can be no run."""
+    return place.is_dir() and not (place / LATEST).exists()
