@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cyclegan.errors import UsageError
 from service.formats import PictureFormat
-from service.picture_names import READ, is_picture_name, result_name
+from service.picture_names import READ, is_hidden, is_picture_name, result_name
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,19 @@ def plan_jobs(inputs: Sequence[Path], out: Path, format: PictureFormat | None) -
                 )
     _check_no_source_is_a_target(jobs)
     return list(jobs.values())
+
+
+def other_files(inputs: Sequence[Path], out: Path) -> list[Path]:
+    """List what `plan_jobs` passes over in folders: visible files not named like pictures."""
+    results = out.resolve()
+    return [
+        file
+        for folder in inputs
+        for file in sorted(folder.rglob("*"))
+        if not (is_hidden(name := file.relative_to(folder)) or is_picture_name(name))
+        and file.is_file()
+        and not _is_result(file, folder, results)
+    ]
 
 
 def _pictures(given: Path, out: Path) -> Iterator[tuple[Path, Path]]:

@@ -19,8 +19,12 @@ READ = frozenset({*_WRITTEN, ".gif", ".bmp", ".tif", ".tiff"})
 
 def is_picture_name(name: PurePath) -> bool:
     """Whether a file so named below a searched folder is a picture, and not hidden."""
-    hidden = any(part.startswith(".") for part in name.parts)
-    return not hidden and name.suffix.lower() in READ
+    return not is_hidden(name) and name.suffix.lower() in READ
+
+
+def is_hidden(name: PurePath) -> bool:
+    """Whether a file so named below a searched folder, or one of its folders, is hidden."""
+    return any(part.startswith(".") for part in name.parts)
 
 
 def result_name(name: Name, format: PictureFormat | None) -> tuple[Name, PictureFormat]:

@@ -24,7 +24,7 @@ from cyclegan.command_line import parse
 from cyclegan.cores import available_cores
 from cyclegan.errors import CycleGANError, UsageError
 from service.errors import ClientError
-from service.folder import Job, plan_jobs
+from service.folder import Job, other_files, plan_jobs
 from service.pipeline import translate_file
 from service.translation_settings import TranslationSettings
 from service.translator import Translator
@@ -58,9 +58,20 @@ def run(arguments: Sequence[str]) -> int:
     failed = _translate_all(jobs, partial(_translate_one, translator, settings), console)
     done = len(jobs) - failed
     console.print(
-        f"{done} translated into {settings.out}, {failed} failed", markup=False, soft_wrap=True
+        f"{done} translated into {settings.out}, {failed} failed"
+        f"{_passed_over(other_files(settings.pictures, settings.out))}",
+        markup=False,
+        soft_wrap=True,
     )
     return 1 if failed else 0
+
+
+def _passed_over(files: Sequence[Path]) -> str:
+    """Say which kinds of files were not looked at, as photographs in HEIC."""
+    if not files:
+        return ""
+    endings = sorted({file.suffix.lower() or "no ending" for file in files})
+    return f"; {len(files)} passed over, which are not named like pictures ({', '.join(endings)})"
 
 
 def _prepare(out: Path) -> None:

@@ -257,6 +257,27 @@ def test_pictures_smaller_than_the_crop_are_found(data, tmp_path):
     assert "--crop 20 --load-size 22" in only_finding(facts)["sentence"]
 
 
+def test_files_that_are_passed_over_are_told_by_their_endings(data, tmp_path):
+    for name in ("1.HEIC", "deep/2.heic", "notes.txt", "LICENCE", ".hidden.heic"):
+        (data / "testB" / name).parent.mkdir(exist_ok=True)
+        (data / "testB" / name).write_bytes(b"-")
+
+    code, facts = check(data, tmp_path)
+
+    issue = only_finding(facts)
+    assert (code, issue["kind"], issue["fatal"]) == (0, "passed-over", False)
+    assert (
+        "testB: 4 files passed over by their names (.heic 2, no ending 1, .txt 1)"
+        in (issue["sentence"])
+    )
+    assert [Path(file).name for file in issue["files"]] == [
+        "1.HEIC",
+        "LICENCE",
+        "2.heic",
+        "notes.txt",
+    ]
+
+
 def test_few_pictures_are_found(data, tmp_path):
     (data / "trainA" / "007.png").unlink()
     _, facts = check(data, tmp_path)

@@ -102,6 +102,20 @@ def test_a_folder_keeps_its_names_and_subfolders(translate, tmp_path):
     assert formats == ["PNG", "JPEG", "JPEG", "WEBP", "PNG", "PNG", "PNG"]
 
 
+def test_files_that_are_passed_over_are_told_by_their_endings(translate, tmp_path, capsys):
+    picture = draw(tmp_path / "in/a.png")
+    for name in ("b.HEIC", "c.heic", "notes", ".hidden", "out/former.txt"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).touch()
+
+    translate(picture.parent, picture, out=tmp_path / "in/out")
+    assert "3 passed over, which are not named like pictures (.heic, no ending)" in (
+        " ".join(capsys.readouterr().err.split())
+    )
+    translate(picture)
+    assert "passed over" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("format", "names", "written"),
     [

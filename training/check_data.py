@@ -11,7 +11,7 @@ from cyclegan.errors import DataError
 from training.duplicates import Pair, find_pairs
 from training.folders import DataFolders
 from training.issues import Issue, Part, find_issues
-from training.pictures import picture_files
+from training.pictures import other_files, picture_files
 from training.survey import PictureFacts, Unreadable, survey
 
 Size = tuple[int, int]
@@ -91,7 +91,7 @@ def _look_through(name: str, folder: Path, track: Track) -> Part:
         files = picture_files(folder)
     except DataError as error:
         return Part(name, folder, missing=str(error))
-    part = Part(name, folder)
+    part = Part(name, folder, others=other_files(folder))
     for facts in track(survey(name, files), name, len(files)):
         match facts:
             case PictureFacts():

@@ -1,5 +1,6 @@
 """What is wrong with a data set, in sentences that say what to do about it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,8 @@ class Part:
     folder: Path
     pictures: list[PictureFacts] = field(default_factory=list[PictureFacts])
     unreadable: list[Unreadable] = field(default_factory=list[Unreadable])
+    others: list[Path] = field(default_factory=list[Path])
+    """Files that are not named like pictures."""
     missing: str | None = None
     """Why the folder cannot be searched or holds no picture."""
 
@@ -56,6 +59,7 @@ def find_issues(
     training = [part for part in parts if part.name.startswith("train") and part.pictures]
     issues = [
         *_unusable(parts),
+        *(issue for part in parts for issue in _passed_over(part)),
         *(issue for part in training for issue in _few(part)),
         *_unbalanced(training),
         *(issue for part in training for issue in _small(part, crop, load_size)),
@@ -77,6 +81,19 @@ def _unusable(parts: Sequence[Part]) -> Iterator[Issue]:
             )
             reasons = [unreadable.reason for unreadable in part.unreadable]
             yield Issue(kind="unreadable", fatal=True, sentence=sentence, files=reasons)
+
+
+def _passed_over(part: Part) -> Iterator[Issue]:
+    if part.others and part.pictures:
+        endings = Counter(file.suffix.lower() or "no ending" for file in part.others)
+        listed = ", ".join(f"{ending} {count:,}" for ending, count in endings.most_common())
+        yield Issue(
+            kind="passed-over",
+            fatal=False,
+            sentence=f"{part.name}: {_files(len(part.others))} passed over by their names "
+            f"({listed}); if there are pictures among them, save them as JPEG or PNG",
+            files=[str(file) for file in part.others],
+        )
 
 
 def _few(part: Part) -> Iterator[Issue]:

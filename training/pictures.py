@@ -59,12 +59,21 @@ def picture_files(folder: Path) -> list[Path]:
         raise DataError(f"{folder} does not exist; expected a folder of pictures")
     if not folder.is_dir():
         raise DataError(f"{folder} is a file; expected a folder of pictures")
-    files = [file for file in folder.rglob("*") if _is_visible(file, folder) and file.is_file()]
-    pictures = sorted(file for file in files if file.suffix.lower() in SUFFIXES)
+    files = _visible_files(folder)
+    pictures = sorted(file for file in files if _is_picture(file))
     if not pictures:
         expected = ", ".join(sorted(SUFFIXES))
         raise DataError(f"{folder} holds {_counted(len(files))}; expected pictures ({expected})")
     return pictures
+
+
+def other_files(folder: Path) -> list[Path]:
+    """List what `picture_files` passes over: visible files whose names are not those of pictures.
+
+    Args:
+        folder: One that is there.
+    """
+    return sorted(file for file in _visible_files(folder) if not _is_picture(file))
 
 
 def read_picture(file: Path) -> UInt8[np.ndarray, "h w 3"]:
@@ -110,8 +119,16 @@ def read_resized(file: Path, side: int) -> UInt8[np.ndarray, "{side} {side} 3"]:
     return np.array(image.resize((side, side), Image.Resampling.BICUBIC))
 
 
+def _visible_files(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if _is_visible(file, folder) and file.is_file()]
+
+
 def _is_visible(file: Path, folder: Path) -> bool:
     return not any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES
 
 
 def _counted(files: int) -> str:
