@@ -16,6 +16,7 @@ from service.app import load_catalogue
 from service.listening import check_nobody_else_gets_here, take_port, url_of
 from service.ray_app import RayServiceSettings, application
 from service.request_log import form_log
+from service.variables import warn_of_unknown_variables
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ def run(arguments: Sequence[str]) -> int:
     words = [word for word in arguments if word != "--ray"]
     settings = parse(RayServiceSettings, words, "cyclegan serve --ray")
     form_log(settings.log_format)
+    warn_of_unknown_variables(RayServiceSettings)
     with take_port(settings.host, settings.port) as listener:
         if not (settings.api_keys or settings.open):
             check_nobody_else_gets_here(listener, settings.host)

@@ -18,6 +18,7 @@ from service.request_log import form_log
 from service.server import Server
 from service.settings import ServiceSettings
 from service.slices import collect_only_what_comes, hand_over_early, slices_kept_whole
+from service.variables import warn_of_unknown_variables
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ def run(arguments: Sequence[str]) -> int:
     hand_over_early()
     settings = parse(ServiceSettings, arguments, "cyclegan serve")
     form_log(settings.log_format)
+    warn_of_unknown_variables(ServiceSettings)
     with take_port(settings.host, settings.port) as listener:
         if not (settings.api_keys or settings.open):
             check_nobody_else_gets_here(listener, settings.host)

@@ -18,6 +18,7 @@ from cyclegan.checkpoint import Checkpoint
 from cyclegan.errors import CheckpointError, DataError, UsageError
 from training.folders import find_folders
 from training.loop import train
+from training.progress import TrainingBar
 from training.samples import Samples
 from training.sources import samples_of
 from training.validation_settings import ValidationSettings
@@ -406,3 +407,16 @@ def test_where_test_pictures_are_samples_show_them(tiny_settings, tmp_path):
     with Image.open(authors / "testA" / "0.png") as picture:
         expected = torch.tensor(picture.resize((20, 20), Image.Resampling.BICUBIC).getpixel((0, 0)))
     assert torch.equal(samples._real_a[0, :, 0, 0], expected.to(torch.uint8))
+
+
+def test_where_there_is_no_terminal_a_sentence_tells_how_far_it_is_and_how_long_it_will_be(
+    monkeypatch, capsys
+):
+    seconds = iter([0.0, 40.0])
+    monkeypatch.setattr("training.progress.time.monotonic", lambda: next(seconds))
+
+    with TrainingBar(step=100, steps=4100, batch=2) as bar:
+        bar.advance(500)
+
+    sentence = capsys.readouterr().err.splitlines()[0]
+    assert sentence.strip() == "step 500 of 4100: 20.0 pictures/s, 0:06:00 left;"

@@ -15,6 +15,7 @@ from cyclegan.command_line import parse
 from cyclegan.errors import ModelError, UsageError
 from service.serve_command import run
 from service.settings import ServiceSettings
+from service.variables import warn_of_unknown_variables
 
 
 def test_flags_win_over_the_environment_and_that_over_defaults(monkeypatch):
@@ -49,6 +50,19 @@ def test_a_wrong_variable_of_the_environment_is_one_line(monkeypatch):
 
     with pytest.raises(UsageError, match="--quality is 'best'"):
         run([])
+
+
+def test_a_variable_that_nothing_heeds_is_told_with_the_one_that_is_meant(monkeypatch, caplog):
+    monkeypatch.setenv("CYCLEGAN_API_KEY", "secret")
+    monkeypatch.setenv("CYCLEGAN_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("CYCLEGAN_MAX_EDGE", "512")
+
+    warn_of_unknown_variables(ServiceSettings)
+
+    assert caplog.messages == [
+        "CYCLEGAN_API_KEY is no setting, so it changes nothing; is CYCLEGAN_API_KEYS meant?",
+        "CYCLEGAN_SERVICE_HOST is no setting, so it changes nothing",
+    ]
 
 
 def test_a_port_in_use_is_one_line(tmp_path):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TypeVar
 
 from rich.console import Console
@@ -42,7 +43,7 @@ class TrainingBar:
             console=self._console,
         )
         self._task = self._bar.add_task("", total=steps, completed=step, rate=0.0, losses="")
-        self._batch = batch
+        self._batch, self._steps = batch, steps
         self._last = self._start = time.monotonic()
         self._first_step = step
         self._losses = ""
@@ -62,7 +63,12 @@ class TrainingBar:
         self._bar.update(self._task, completed=step, rate=rate)
         if not self._console.is_terminal and now - self._last > self.SENTENCE_SECONDS:
             self._last = now
-            self._console.print(f"step {step}: {rate:.1f} pictures/s; {self._losses}", style="")
+            left = timedelta(seconds=self._batch * (self._steps - step) // max(rate, 1e-9))
+            self._console.print(
+                f"step {step} of {self._steps}: {rate:.1f} pictures/s, {left} left; {self._losses}",
+                style="",
+                soft_wrap=True,
+            )
 
     def say(self, sentence: str) -> None:
         """Write a line above the bar."""
