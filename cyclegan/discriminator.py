@@ -28,8 +28,8 @@ class DiscriminatorConfig(BaseModel):
     layers: PositiveInt = 3
     """Layers of stride 2; 3 of them judge patches of 70×70 pixels."""
     norm: Norm = "instance"
-    """Normalisation; the paper's is instance. Real and fake pictures are judged in passes of their
-    own, so batch norm never mixes them."""
+    """Normalisation; the paper's is instance. With batch norm, real and fake pictures are judged in
+    passes of their own, so that it never mixes them."""
     downsampling: Literal["strided", "average"] = "strided"
     """Convolutions of stride 2 as in the paper, or of stride 1 and averages of 2×2 (ganhacks)."""
 

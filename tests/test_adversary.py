@@ -4,9 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from cyclegan.adversary import EnergyAdversary, Objective, PenaltyAdversary, choose_adversary
-from cyclegan.discriminator import AutoencoderDiscriminator, DiscriminatorConfig
+from cyclegan.adversary import (
+    EnergyAdversary,
+    Objective,
+    PenaltyAdversary,
+    choose_adversary,
+    judged,
+)
+from cyclegan.discriminator import AutoencoderDiscriminator, DiscriminatorConfig, discriminator
 from cyclegan.errors import UsageError
+from cyclegan.objectives import hinge_discriminator
 from training import loop
 from training.settings import LossWeights, TrainSettings
 from training.stabilisers import LabelDraw
@@ -68,6 +75,36 @@ def test_an_objective_names_both_of_its_sides(objective, generator, discriminato
     assert chosen.generator_loss(judge, fake).item() == pytest.approx(generator, rel=1e-5)
     loss = chosen.discriminator_loss(judge, real, fake)
     assert loss.item() == pytest.approx(discriminator, rel=1e-5)
+
+
+def gradients(loss, judge):
+    return torch.autograd.grad(loss, [each for each in judge.parameters() if each.requires_grad])
+
+
+@pytest.mark.parametrize("norm", ["instance", "none", "batch"])
+def test_real_and_fake_images_are_judged_as_if_each_were_alone(norm):
+    torch.manual_seed(0)
+    judge = discriminator(DiscriminatorConfig(width=8, norm=norm))
+    real, fake = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64) - 1
+
+    of_real, of_fake = judged(judge, real, fake)
+
+    tolerance = {"rtol": 1e-5, "atol": 1e-5}
+    torch.testing.assert_close(of_real, judge(real), **tolerance)
+    torch.testing.assert_close(of_fake, judge(fake), **tolerance)
+    together = gradients(hinge_discriminator(of_real, of_fake), judge)
+    apart = gradients(hinge_discriminator(judge(real), judge(fake)), judge)
+    torch.testing.assert_close(together, apart, **tolerance)
+
+
+def test_one_pass_judges_both_where_no_norm_mixes_them():
+    passes = []
+    judge = Judge(2.0)
+    judge.register_forward_hook(lambda _judge, images, _scores: passes.append(len(images[0])))
+
+    adversary("lsgan").discriminator_loss(judge, images(1.0), images(0.25))
+
+    assert passes == [4]
 
 
 def test_the_penalty_is_added_with_its_weight():
