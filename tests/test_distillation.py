@@ -1,5 +1,6 @@
 """Small generators learn what large ones do."""
 
+import json
 import re
 
 import pytest
@@ -10,13 +11,15 @@ from torch import nn
 from cyclegan.__main__ import main
 from cyclegan.checkpoint import Checkpoint
 from cyclegan.contract import TrainingFacts
-from cyclegan.errors import CheckpointError, UsageError
+from cyclegan.errors import CheckpointError, TrainingFailed, UsageError
 from cyclegan.generator import Generator, GeneratorConfig
 from cyclegan.networks import Networks, NetworksConfig
 from training.distill_command import read_settings
 from training.distillation import Teacher, _inattention, distill_step
+from training.doctor import Doctor
 from training.imitation_settings import DistillSettings, ImitationWeights
 from training.loop import train
+from training.schedule import Schedule
 from training.state import TrainState
 from training.trained import Trained
 
@@ -36,7 +39,6 @@ def taught(tiny_settings):
             "teacher": tiny_settings.run,
             "run": tiny_settings.run.with_name("student"),
             "networks": networks,
-            "doctor": False,
         }
     )
 
@@ -48,7 +50,7 @@ def pictures():
 def started(settings):
     """Students at their beginning, and their teacher."""
     teacher, state = Teacher.of(settings, CPU), TrainState.start(settings, CPU)
-    teacher.trained.lend_discriminators(state.networks, settings.objective)
+    teacher.lend_discriminators(state.networks, settings)
     return state, teacher
 
 
@@ -112,6 +114,17 @@ def test_each_term_moves_the_students(taught, kind):
     assert not torch.equal(after(), after(**{kind: 10.0}))
 
 
+def test_a_doctor_watches_students_too(taught, monkeypatch):
+    monkeypatch.setattr(Doctor, "EVERY", 4)
+    fresh = {"steps": 12, "preset": "tiny", "schedule": Schedule(learning_rate=10.0)}
+
+    with pytest.raises(TrainingFailed, match="because of flat "):
+        train(change(taught, **fresh, on_failure="stop"))
+
+    [finding, *_] = (taught.run / "findings.jsonl").read_text().splitlines()
+    assert json.loads(finding)["kind"] == "flat"
+
+
 def test_the_teacher_stays_what_it_is(taught):
     state, teacher = started(taught)
     images = pictures()
@@ -158,6 +171,24 @@ def test_discriminators_begin_with_what_the_teachers_know(taught):
 
     assert same(state.networks.disc_a, theirs.disc_a)
     assert same(state.networks.disc_b, theirs.disc_b)
+
+
+def test_discriminators_of_the_run_that_students_begin_with_come_before_the_teachers(
+    taught, tiny_settings, tmp_path
+):
+    former = change(tiny_settings, run=tmp_path / "former", steps=1, seed=9)
+    train(former)
+    theirs = Checkpoint.load(former.run / "latest.pt").networks()
+    assert main(["export", "--run", str(former.run), "--out", str(tmp_path / "model")]) == 0
+    like_former = change(taught, networks=former.networks)
+
+    of_run, _ = started(change(like_former, start_from=former.run))
+    of_model, _ = started(change(like_former, start_from=tmp_path / "model"))
+
+    assert same(of_run.networks.disc_a, theirs.disc_a)
+    assert same(of_model.networks.gen_ab, theirs.gen_ab)
+    taughts = Checkpoint.load(taught.teacher / "latest.pt").networks()
+    assert same(of_model.networks.disc_a, taughts.disc_a)
 
 
 def test_discriminators_of_another_shape_begin_new(taught):
@@ -234,7 +265,6 @@ def test_a_training_is_not_continued_as_a_distillation_nor_the_other_way(taught,
     [
         (["--teacher", "nowhere"], r"nowhere holds no latest.pt; expected the --run of"),
         (["--teacher", "."], r"--teacher \. holds neither latest\.pt nor a2b\.onnx; expected"),
-        (["--doctor", "--teacher", "nowhere"], "doctor examines trainings; leave out --doctor"),
         ([], "--teacher is missing"),
     ],
 )

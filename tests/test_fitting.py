@@ -44,7 +44,7 @@ def test_of_a_distillation_its_own_step_is_tried(tiny_settings, monkeypatch):
     hold_at_most(monkeypatch, 0)
     hold_at_most(monkeypatch, 2, "distill_step")
     settings = DistillSettings.model_validate(
-        tiny_settings.model_dump() | {"teacher": teacher, "batch": 4, "doctor": False}
+        tiny_settings.model_dump() | {"teacher": teacher, "batch": 4}
     )
 
     with pytest.raises(UsageError, match="--accumulate 2 fits"):

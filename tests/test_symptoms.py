@@ -6,6 +6,7 @@ from math import inf, log, nan
 import pytest
 
 from training.doctor import find_symptoms
+from training.imitation_settings import DistillSettings, ImitationWeights
 from training.symptom import Norms, lasting
 from training.vitals import Course, Look, Vitals
 
@@ -14,6 +15,8 @@ NORMS = Norms(
     domains=("summer", "winter"),
     rate=2e-4,
     undecided=0.25,
+    taught=False,
+    discriminators_rate=1.0,
     anchored=True,
     generator_gradient=1600.0,
     discriminator_gradient=100.0,
@@ -132,6 +135,28 @@ def test_a_discriminator_that_guesses_for_a_thousand_steps_is_named_with_what_gu
     assert named(past, replace(NORMS, undecided=None)) == []
 
 
+def test_advice_for_students_names_the_teacher_and_what_imitates_it():
+    students = replace(NORMS, taught=True, discriminators_rate=0.5)
+
+    def advised(norms, **sick):
+        [symptom] = find_symptoms(run_of(20, **sick), norms)
+        return symptom.sentence
+
+    guessing = {"losses": {"discriminator_b": course(0.276)}}
+    assert "lead back to the input; unless" in advised(NORMS, **guessing)
+    assert "--optimizers.discriminators-rate 0.25, or" in advised(NORMS, **guessing)
+    assert "much from the teacher; unless" in advised(students, **guessing)
+    assert "--optimizers.discriminators-rate 0.125, or" in advised(students, **guessing)
+    sure = {"losses": {"discriminator_b": course(0.01)}}
+    assert "--optimizers.discriminators-rate 0.125, --stab" in advised(students, **sure)
+    for sick, of_cycle, of_teacher in (
+        ({"ab": {"variety": 0.05}}, "larger --weights.cycle", "larger --imitation.pixels"),
+        ({"ab": {"likeness": -0.9}}, "the cycle loss allows it", "larger --imitation.pixels"),
+    ):
+        assert of_cycle in advised(NORMS, **sick)
+        assert of_teacher in advised(students, **sick)
+
+
 def test_flat_pictures_are_neither_collapsed_nor_frozen_too():
     alike = {"contrast": 0.05, "variety": 0.0, "change": 0.0}
 
@@ -235,6 +260,10 @@ def test_norms_follow_the_objective(tmp_path):
     assert norms("ebgan").undecided is norms("wgan").undecided is None
     # A gradient of 100 for the adversarial loss, 10 times that for the cycle, half of it again.
     assert norms("lsgan").generator_gradient == 100 * (1 + 10 * 1.5)
+    weights = ImitationWeights(pixels=20, features=3)
+    student = DistillSettings(run=tmp_path, teacher=tmp_path, imitation=weights)
+    assert Norms.of(student).generator_gradient == 100 * (1 + 20 + 3)
+    assert (Norms.of(student).taught, norms("lsgan").taught) == (True, False)
     assert norms("wgan").discriminator_gradient == inf
     assert norms("wgan_gp").discriminator_gradient == 100 * 11
     assert [norms(name).anchored for name in ("lsgan", "wgan", "wgan_gp")] == [True, False, False]

@@ -6,6 +6,7 @@ import torch
 
 from training.chart import Complaint
 from training.data import UnpairedCrops
+from training.distillation import DistillLosses
 from training.examination import examine
 from training.finding import Finding
 from training.loss_symptoms import guessing, large_gradient, not_finite, spiking, sure
@@ -38,12 +39,12 @@ class Doctor:
         self._norms = Norms.of(settings)
         self._probes = Probes(crops, settings.precision, device)
 
-    def watch(self, state: TrainState, losses: StepLosses) -> list[Finding]:
+    def watch(self, state: TrainState, losses: StepLosses | DistillLosses) -> list[Finding]:
         """Take note of the step just taken, and say what is new; this seldom takes any time."""
         state.chart.losses = [*state.chart.losses, torch.stack(losses)][-self.EVERY :]
         if state.step % self.EVERY or not self._is_on:
             return []
-        examine(state, self._probes)
+        examine(state, self._probes, losses._fields)
         past = state.chart.past
         state.chart.suspect = any(s.failure for s in find_symptoms(past, self._norms.at_once()))
         return _news(state, find_symptoms(past, self._norms))

@@ -3,6 +3,8 @@
 Reading a number waits for the device, so this is for every 50 steps or so.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,7 +16,6 @@ from cyclegan.objectives import Images
 from training.chart import Thumbnails
 from training.probes import Probes
 from training.state import TrainState
-from training.step import StepLosses
 from training.vitals import Course, Look, Vitals
 
 _THUMBNAIL = 16  # pixels; what pictures show as a whole, without their texture
@@ -24,15 +25,21 @@ _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 @torch.no_grad()
-def examine(state: TrainState, probes: Probes) -> None:
-    """Measure a run between two steps and put it on its chart; nothing else of it changes."""
+def examine(state: TrainState, probes: Probes, names: Sequence[str]) -> None:
+    """Measure a run between two steps and put it on its chart; nothing else of it changes.
+
+    Args:
+        state: Of the run.
+        probes: Pictures to translate.
+        names: Of the losses, in their order.
+    """
     chart, nets = state.chart, state.networks
     made_a, made_b = probes.translated(nets)
     table = torch.stack(chart.losses)
     former = chart.seen
     vitals = Vitals(
         step=state.step,
-        losses={name: _course(table[:, i]) for i, name in enumerate(StepLosses._fields)},
+        losses={name: _course(table[:, i]) for i, name in enumerate(names)},
         broken_since=_first_broken(table, state.step),
         gradients={name: _gradient(net) for name, net in nets.named_children()},
         weights=get_total_norm(nets.parameters()).item(),
@@ -64,7 +71,7 @@ def _gradient(network: nn.Module) -> float:
 def _look(
     originals: Images,
     made: Images,
-    real: Images,
+    real: Float[Tensor, "reals 3 h w"],
     former: Thumbnails | None,
     history: HistoryBuffer,
 ) -> Look:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat
 
 from training.settings import Preset, TrainSettings
 
@@ -36,11 +36,8 @@ class DistillSettings(TrainSettings):
     preset: Preset = "compact"
     """As of cyclegan train; the students' networks."""
     imitation: ImitationWeights = ImitationWeights()
-    doctor: bool = False
-    """Not for distillations: the doctor knows the losses of a training."""
 
-    @model_validator(mode="after")
-    def _no_doctor(self) -> "DistillSettings":
-        if self.doctor:
-            raise ValueError("doctor examines trainings; leave out --doctor")
-        return self
+    @property
+    def objective_weight(self) -> float:
+        """See `TrainSettings`."""
+        return 1 + self.imitation.pixels + self.imitation.features

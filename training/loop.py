@@ -131,7 +131,7 @@ def _first_state(
         return TrainState.restore(former, settings, device, ranks)
     state = TrainState.start(settings, device, ranks)
     if material.teacher:
-        material.teacher.trained.lend_discriminators(state.networks, settings.objective)
+        material.teacher.lend_discriminators(state.networks, settings)
     return state
 
 

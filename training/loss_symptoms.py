@@ -35,8 +35,7 @@ def sure(past: Past, norms: Norms, which: str, domain: str) -> Iterator[Symptom]
     sentence = (
         f"the discriminator of {domain} is sure of nearly every picture since step {since}: it is "
         "too strong, and so tells the generator little; begin anew with "
-        "--optimizers.discriminators-rate 0.25, --stabilisers.labels one_sided or "
-        "--stabilisers.noise 0.1"
+        f"{norms.slower}, --stabilisers.labels one_sided or --stabilisers.noise 0.1"
     )
     yield Symptom("sure", domain, since, sentence)
 
@@ -57,9 +56,10 @@ def guessing(past: Past, norms: Norms, which: str, domain: str) -> Iterator[Symp
     sentence = (
         f"the discriminator of {domain} tells real {domain} from what is made no better than by "
         f"guessing since step {since}: its loss is {past[-1].losses[loss].mean:.3g}, and guessing "
-        f"has {limit:.3g}; the generator learns little of {domain} from it, and the cycle may lead "
-        "back to the input; unless you like the pictures already, go on in another run with "
-        "--start-from this one and --optimizers.discriminators-rate 0.25, or a larger --batch"
+        f"has {limit:.3g}; the generator learns little of {domain} from it, and "
+        f"{'much from the teacher' if norms.taught else 'the cycle may lead back to the input'}; "
+        "unless you like the pictures already, go on in another run with --start-from this one and "
+        f"{norms.slower}, or a larger --batch"
     )
     yield Symptom("guessing", domain, since, sentence)
 

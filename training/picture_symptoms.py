@@ -16,6 +16,17 @@ HARDLY = 0.002  # of [-1, 1], a quarter of a level of 255
 LEARNING = 0.05  # of the full learning rate, below which translations may stand still
 
 
+_OF_CYCLE = (
+    "the cycle loss allows it, since the way back inverts again, and it seldom passes; begin anew "
+    "with a larger --weights.identity or another --seed, unless the domains differ so"
+)
+_OF_TEACHER = (
+    "look whether the teacher's pictures are so, too; if not, begin anew with a larger "
+    "--imitation.pixels"
+)
+"""Why light becomes dark, and what to do."""
+
+
 @dataclass(frozen=True)
 class Way:
     """One of the two directions."""
@@ -63,7 +74,7 @@ def collapsed(past: Past, way: Way, norms: Norms) -> Iterator[Symptom]:
     sentence = (
         f"every {way.source} becomes the same {way.target} since step {since}: the generator has "
         "collapsed to what the discriminator believes; go back with --on-failure rollback, or "
-        "begin anew with a larger --weights.cycle or a lower --schedule.learning-rate"
+        f"begin anew with a larger {norms.anchor} or a lower --schedule.learning-rate"
     )
     yield Symptom("collapsed", way.target, since, sentence, failure=True)
 
@@ -75,8 +86,7 @@ def inverted(past: Past, way: Way, norms: Norms) -> Iterator[Symptom]:
         return
     sentence = (
         f"what is light in {way.source} is dark in the {way.target} made of it since step {since}: "
-        "the cycle loss allows it, since the way back inverts again, and it seldom passes; begin "
-        "anew with a larger --weights.identity or another --seed, unless the domains differ so"
+        f"{_OF_TEACHER if norms.taught else _OF_CYCLE}"
     )
     yield Symptom("inverted", way.target, since, sentence, failure=True)
 

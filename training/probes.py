@@ -1,6 +1,8 @@
 """The few pictures by which a run is examined, the same each time."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from cyclegan.networks import Networks
 from cyclegan.objectives import Images
@@ -22,7 +24,9 @@ class Probes:
         self.a = _middles(crops.a, crops.crop).to(device)
         self.b = _middles(crops.b, crops.crop).to(device)
 
-    def translated(self, networks: Networks) -> tuple[Images, Images]:
+    def translated(
+        self, networks: Networks
+    ) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "a 3 h w"]]:
         """Make A of B, and B of A; the networks stay as they are."""
         networks.eval()  # batch norm would take these pictures into its statistics
         with torch.no_grad(), precision_context(self._precision, self.a.device):

@@ -221,6 +221,11 @@ class TrainSettings(BaseModel):
         return f"{self.VERB} with this project{former}"
 
     @property
+    def objective_weight(self) -> float:
+        """Sum of the weights in the generators' objective."""
+        return 1 + self.weights.cycle * (1 + self.weights.identity)
+
+    @property
     def pictures_per_step(self) -> int:
         """Pictures of each domain that a step takes."""
         return self.batch * self.judging.updates

@@ -12,6 +12,7 @@ from itertools import takewhile
 from math import inf, log
 
 from training.chart import Chart
+from training.imitation_settings import DistillSettings
 from training.settings import TrainSettings
 from training.vitals import Vitals
 
@@ -52,6 +53,10 @@ class Norms:
     """Full learning rate of the generators."""
     undecided: float | None
     """Loss of a discriminator that cannot tell real from fake, where that says anything."""
+    taught: bool
+    """A teacher's pictures hold the generators, and no cycle does."""
+    discriminators_rate: float
+    """The discriminators' learning rate as a share of the generators'."""
     anchored: bool
     """A score means the same in all steps; that of a critic may drift."""
     generator_gradient: float
@@ -68,17 +73,29 @@ class Norms:
     @classmethod
     def of(cls, settings: TrainSettings) -> "Norms":
         """Tell what is healthy with these settings."""
-        objective, weights = settings.objective, settings.weights
+        objective = settings.objective
         unit = GRADIENT_NORM if objective != "wgan" else inf  # a clipped critic has no scale
         penalty = settings.judging.penalty if objective == "wgan_gp" else 0.0
         return cls(
             domains=settings.names,
             rate=settings.schedule.learning_rate,
             undecided=_UNDECIDED.get(objective),
+            taught=isinstance(settings, DistillSettings),
+            discriminators_rate=settings.optimizers.discriminators_rate,
             anchored=objective not in ("wgan", "wgan_gp"),
-            generator_gradient=unit * (1 + weights.cycle * (1 + weights.identity)),
+            generator_gradient=unit * settings.objective_weight,
             discriminator_gradient=unit * (1 + penalty),
         )
+
+    @property
+    def anchor(self) -> str:
+        """The flag by which a translation keeps nearer to its picture."""
+        return "--imitation.pixels" if self.taught else "--weights.cycle"
+
+    @property
+    def slower(self) -> str:
+        """The flag for discriminators at a quarter of their learning rate."""
+        return f"--optimizers.discriminators-rate {self.discriminators_rate / 4:g}"
 
     def at_once(self) -> "Norms":
         """Give norms by which one examination is enough, for a suspicion."""

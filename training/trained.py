@@ -37,7 +37,7 @@ class Trained:
             ModelError: The exported model cannot be read.
             UsageError: There is neither.
         """
-        if _is_model(place):
+        if is_model(place):
             return cls._of_model(place, flag)
         return cls.of_checkpoint(Checkpoint.load(checkpoint_of(place)))
 
@@ -84,13 +84,13 @@ def domains_of(place: Path) -> tuple[str, str]:
         CheckpointError: There is no checkpoint, or it cannot be read.
         ModelError: One of the exported models is missing, or cannot be read.
     """
-    if not _is_model(place):
+    if not is_model(place):
         return Checkpoint.load(checkpoint_of(place)).domains
     from cyclegan.exported_weights import card_of
 
     return domains_of_pair(card_of(place / FILE_AB), card_of(place / FILE_BA), str(place))
 
 
-def _is_model(place: Path) -> bool:
-    """Whether it can be no run."""
+def is_model(place: Path) -> bool:
+    """Whether it is a folder and no run's: an exported model's, which has no discriminators."""
     return place.is_dir() and not (place / LATEST).exists()

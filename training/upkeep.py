@@ -46,8 +46,6 @@ class Upkeep:
         """Let the doctor look at the step just taken; to be done before it is saved."""
         self._report.add(losses)
         self._bar.advance(state.step)
-        if not isinstance(losses, StepLosses):
-            return
         with uncompiled(self._settings):
             findings = self._doctor.watch(state, losses)
         for finding in findings:

@@ -45,7 +45,7 @@ class Vitals(BaseModel):
 
     step: int
     losses: dict[str, Course]
-    """By the names of `StepLosses`."""
+    """By the names of `StepLosses`, or of `DistillLosses`."""
     broken_since: int | None
     """First step since the last examination with a loss that is no finite number."""
     gradients: dict[str, float]
