@@ -409,6 +409,17 @@ def test_where_test_pictures_are_samples_show_them(tiny_settings, tmp_path):
     assert torch.equal(samples._real_a[0, :, 0, 0], expected.to(torch.uint8))
 
 
+def test_pictures_smaller_than_the_crop_are_told_and_trained_on(tiny_settings, caplog):
+    draw_pictures(tiny_settings.data / "b" / "small", 3, seed=4, side=15)
+
+    train(change(tiny_settings, steps=1))
+
+    warnings = [line for line in caplog.messages if "smaller than the crop" in line]
+    assert [line.partition(":")[0] for line in warnings] == [
+        "3 of 5 pictures of winter are smaller than the crop of 16 pixels"
+    ]
+
+
 def test_where_there_is_no_terminal_a_sentence_tells_how_far_it_is_and_how_long_it_will_be(
     monkeypatch, capsys
 ):

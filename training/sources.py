@@ -13,7 +13,7 @@ from training.decoding import decoded
 from training.device import settled_precision
 from training.distillation import Teacher
 from training.folders import DataFolders
-from training.pictures import fingerprint, picture_files
+from training.pictures import fingerprint, picture_files, smaller_than
 from training.ranks import Ranks
 from training.samples import Samples, evenly
 from training.settings import PATHS, TrainSettings
@@ -86,6 +86,7 @@ def crops_of(files: Files, settings: TrainSettings, ranks: Ranks) -> UnpairedCro
     if ranks.is_first:
         of_names = zip(map(len, files), settings.names, strict=True)
         logger.info("reading %s", ", ".join(f"{n} pictures of {name}" for n, name in of_names))
+        _warn_of_small_pictures(files, settings)
     a, b = (
         decoded(
             of_domain,
@@ -105,6 +106,16 @@ def crops_of(files: Files, settings: TrainSettings, ranks: Ranks) -> UnpairedCro
         seed=settings.seed,
         mine=ranks.places(settings.batch, settings.judging.updates),
     )
+
+
+def _warn_of_small_pictures(files: Files, settings: TrainSettings) -> None:
+    for pictures, name in zip(files, settings.names, strict=True):
+        if small := smaller_than(pictures, settings.crop):
+            logger.warning(
+                "%d of %d pictures of %s are smaller than the crop of %d pixels: they are enlarged "
+                "and look blurred; `cyclegan check-data` names them and a --crop that fits",
+                small, len(pictures), name, settings.crop,
+            )  # fmt: skip
 
 
 def samples_of(folders: DataFolders, settings: TrainSettings) -> Samples:
