@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, binary_cross_entropy_with_logits
 
 from cyclegan.pixels import Pictures, to_signed
+from training.progress import tracked
 
 SIDE = 128
 """Pixels to which pictures are reduced for it."""
@@ -48,7 +49,7 @@ class DomainClassifier:
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
         small_a, small_b = _reduced(a), _reduced(b)
         labels = torch.cat([torch.zeros(_BATCH // 2), torch.ones(_BATCH // 2)])
-        for _ in range(steps):
+        for _ in tracked(range(steps), "training it", steps):
             images = torch.cat([_drawn(each, random) for each in (small_a, small_b)])
             loss = binary_cross_entropy_with_logits(network(images)[:, 0], labels)
             optimizer.zero_grad()
