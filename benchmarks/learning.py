@@ -17,7 +17,7 @@ from cyclegan.command_line import parse, write_json
 from cyclegan.errors import UsageError
 from evaluation.measures import Likeness
 from evaluation.picture_sets import PictureSets
-from training.device import choose_device
+from training.device import Precision, choose_device
 from training.settings import Preset, TrainSettings
 from training.train_command import read_settings
 
@@ -40,8 +40,8 @@ class LearningBenchmark(BaseModel):
     labels: str | None = None
     """Domain whose pictures are label maps."""
     ways: tuple[Way, ...] = ("naive", "bf16")
-    """naive: the authors' step in fp32; fp32, bf16, compiled: ours; recipe: that of --recipe. The
-    first is what the others are compared with."""
+    """naive: the authors' step in fp32; fp32, bf16: ours; compiled: ours, in what is faster on the
+    device; recipe: that of --recipe. The first is what the others are compared with."""
     recipe: Path | None = None
     """File of flags for the way recipe; its schedule is replaced by --steps."""
     preset: Preset = "paper"
@@ -126,11 +126,14 @@ def _settings(benchmark: LearningBenchmark, way: Way, seed: int, per_epoch: int)
         flags["recipe"] = benchmark.recipe
     else:
         flags["preset"] = benchmark.preset
-        flags["precision"] = "fp32" if way in ("naive", "fp32") else "bf16"
+        flags["precision"] = _PRECISIONS[way]
         flags["compile"] = "on" if way == "compiled" else "off"
     return read_settings([word for name, it in flags.items() for word in (f"--{name}", f"{it}")])
 
 
+_PRECISIONS: dict[Way, Precision] = {
+    "naive": "fp32", "fp32": "fp32", "bf16": "bf16", "compiled": "auto",
+}  # fmt: skip
 _ENDS: tuple[Literal["to_b", "to_a"], ...] = ("to_b", "to_a")
 _MEASURES: dict[str, Callable[[Likeness], float | None]] = {
     "L1": lambda likeness: likeness.l1,

@@ -27,7 +27,8 @@ from training.state import TrainState
 from training.validation import made_by
 
 Way = Literal["naive", "fp32", "bf16", "compiled", "recipe"]
-"""The authors' step in fp32; ours in fp32, in bf16, compiled in bf16, and as a recipe has it."""
+"""The authors' step in fp32; ours in fp32, in bf16, compiled in what --precision auto
+takes, and as a recipe has it."""
 
 
 class Trial(BaseModel):
