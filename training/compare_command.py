@@ -45,8 +45,9 @@ def _every_if_all(names: list[str]) -> list[str]:
 class CompareSettings(BaseModel):
     """Train objectives from the same start, and measure each on held-out pairs.
 
-    Every flag of cyclegan train is taken too, and holds for all runs. Pairs are files of the same
-    name in testA and testB. The same command again continues, and repeats nothing that is done.
+    Every flag of cyclegan train is taken too, --data, --names and --preset first of all, and holds
+    for all runs. Pairs are files of the same name in testA and testB. The same command again
+    continues, and repeats nothing that is done.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
