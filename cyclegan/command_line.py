@@ -1,5 +1,6 @@
 """From the words of a command line to validated settings, with errors of one line."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,6 +42,18 @@ def parse(settings: type[Settings], arguments: Sequence[str], command: str) -> S
         raise UsageError(f"{command}: {reason}; see {command} --help") from None
     except ValidationError as error:
         raise UsageError(f"{command}: {problems(error)}; see {command} --help") from None
+
+
+def given(arguments: Sequence[str], *flags: str) -> argparse.Namespace:
+    """Look for some flags before `arguments` are parsed, whatever else is wrong with them.
+
+    Returns:
+        The last value of each, and None where it is not there or has none.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for flag in flags:
+        parser.add_argument(flag, nargs="?")
+    return parser.parse_known_args(list(arguments))[0]
 
 
 def write_json(report: BaseModel, file: Path) -> None:

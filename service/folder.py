@@ -51,12 +51,11 @@ def other_files(inputs: Sequence[Path], out: Path) -> list[Path]:
     """List what `plan_jobs` passes over in folders: visible files not named like pictures."""
     results = out.resolve()
     return [
-        file
+        folder / name
         for folder in inputs
-        for file in sorted(folder.rglob("*"))
-        if not (is_hidden(name := file.relative_to(folder)) or is_picture_name(name))
-        and file.is_file()
-        and not _is_result(file, folder, results)
+        if folder.is_dir()
+        for name in _searched(folder, results)
+        if not is_picture_name(name)
     ]
 
 
@@ -69,19 +68,21 @@ def _pictures(given: Path, out: Path) -> Iterator[tuple[Path, Path]]:
     results = out.resolve()
     if given.resolve() == results:
         raise UsageError(f"--out is {out}, the folder of the pictures itself; choose another")
-    names = [
-        name
-        for source in sorted(given.rglob("*"))
-        if _is_picture(source, name := source.relative_to(given))
-        and not _is_result(source, given, results)
-    ]
+    names = [name for name in _searched(given, results) if is_picture_name(name)]
     if not names:
         raise UsageError(f"there is no picture in {given}; expected {', '.join(sorted(READ))}")
     yield from ((given / name, name) for name in names)
 
 
-def _is_picture(source: Path, name: Path) -> bool:
-    return is_picture_name(name) and source.is_file()
+def _searched(folder: Path, results: Path) -> list[Path]:
+    """List the visible files of a folder to the bottom, without results, by their names in it."""
+    return [
+        name
+        for file in sorted(folder.rglob("*"))
+        if not is_hidden(name := file.relative_to(folder))
+        and file.is_file()
+        and not _is_result(file, folder, results)
+    ]
 
 
 def _is_result(source: Path, searched: Path, results: Path) -> bool:

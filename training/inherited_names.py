@@ -1,10 +1,10 @@
 """What the domains are called where nobody says: as in the model that a training goes on from."""
 
-import argparse
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from cyclegan.command_line import given
 from cyclegan.errors import CycleGANError
 from training.trained import domains_of
 
@@ -14,10 +14,7 @@ def with_names(arguments: Sequence[str]) -> list[str]:
 
     What cannot be read has no names here; whoever reads all of it says why.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for flag in ("--names", "--teacher", "--start-from"):
-        parser.add_argument(flag, nargs="?")
-    known, _ = parser.parse_known_args(list(arguments))
+    known = given(arguments, "--names", "--teacher", "--start-from")
     former = known.teacher or known.start_from
     if known.names is None and former is not None:
         with suppress(CycleGANError):

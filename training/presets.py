@@ -1,7 +1,8 @@
 """Flags that go together, under a name."""
 
-import argparse
 from collections.abc import Sequence
+
+from cyclegan.command_line import given
 
 _SMALL = (
     "--networks.generator.width 32 --networks.generator.blocks 5 "
@@ -45,9 +46,6 @@ def with_preset(arguments: Sequence[str]) -> list[str]:
 
     One that does not exist adds none; the settings then name those that do.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--preset", nargs="?")
-    parser.add_argument("--objective", nargs="?")
-    known, _ = parser.parse_known_args(list(arguments))
+    known = given(arguments, "--preset", "--objective")
     named = f"{PRESETS.get(known.preset, '')} {OBJECTIVES.get(known.objective, '')}"
     return [*named.split(), *arguments]

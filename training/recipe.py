@@ -1,10 +1,10 @@
 """A training's flags in a file, so that it can be repeated: `--recipe recipes/monet.toml`."""
 
-import argparse
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from cyclegan.command_line import given
 from cyclegan.errors import UsageError
 
 
@@ -14,12 +14,10 @@ def with_recipe(arguments: Sequence[str]) -> list[str]:
     Raises:
         UsageError: It is not there or no TOML.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--recipe", nargs="?", type=Path)
-    known, _ = parser.parse_known_args(list(arguments))
-    if known.recipe is None:
+    file = given(arguments, "--recipe").recipe
+    if file is None:
         return list(arguments)
-    return [*_flags(_read(known.recipe)), *arguments]
+    return [*_flags(_read(Path(file))), *arguments]
 
 
 def _read(file: Path) -> Mapping[str, object]:
