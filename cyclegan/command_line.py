@@ -10,6 +10,7 @@ from pydantic_settings import CliApp, CliSettingsSource, SettingsError
 
 from cyclegan.atomic_file import write_atomically
 from cyclegan.errors import UsageError
+from cyclegan.flag_help import add_flag
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -34,6 +35,7 @@ def parse(settings: type[Settings], arguments: Sequence[str], command: str) -> S
         cli_exit_on_error=False,
         cli_implicit_flags="dual",
         cli_kebab_case=True,
+        add_argument_method=add_flag,
     )
     try:
         return CliApp.run(settings, cli_args=list(arguments), cli_settings_source=source)

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,16 @@ def test_help_tells_every_flag_with_its_default(capsys):
     ):
         assert flag in text
     assert "Side of the square training crops, in pixels. (default: 256)" in " ".join(text.split())
+
+
+def test_help_needs_no_python_to_be_understood(capsys):
+    with pytest.raises(SystemExit):
+        from_words("--help")
+
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--crop N " in text
+    assert "--run PATH " in text
+    assert "--names TEXT,TEXT " in text
+    assert "if not given. (default: a,b) --recipe PATH" in text
+    assert "Folder of domain B. --run PATH" in text
+    assert not re.search(r"null|None|tuple|\b(int|float|str)\b", text)
