@@ -211,14 +211,31 @@ def test_the_average_moves_by_its_share_of_the_difference(tiny_networks):
 
     with torch.no_grad():
         networks.gen_ab.decode[2].weight.add_(1)
-    average.update(networks)
+    average.update(networks, step=1000)
 
     torch.testing.assert_close(average.state_dict()[name], first + 0.25)
     assert not any("disc" in name for name in average.state_dict())
 
 
+def test_the_average_forgets_the_first_weights_at_once(tiny_networks):
+    networks = Networks(tiny_networks)
+    average = Average(0.999, networks)
+    name = "gen_ab.decode.2.weight"
+    first = networks.state_dict()[name].clone()
+
+    with torch.no_grad():
+        networks.gen_ab.decode[2].weight.add_(1)
+    for step in range(100):
+        average.update(networks, step)
+
+    left = first + 1 - average.state_dict()[name]
+    assert left.max() < 1e-6  # 0.9 with a decay of 0.999 from the first step on
+    assert average.decay_at(0) == 0.1
+    assert average.decay_at(100_000) == 0.999
+
+
 def test_the_average_is_exported_and_the_card_says_so(folder):
-    settings = settings_of(folder, "--stabilisers.average 0.9")
+    settings = settings_of(folder, "--stabilisers.average 0.9 --schedule.learning-rate 0.01")
     loop.train(settings)
     checkpoint = Checkpoint.load(settings.run / LATEST)
     averaged, last = checkpoint.networks(averaged=True), checkpoint.networks()

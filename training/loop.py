@@ -179,7 +179,7 @@ def _take_steps(
             real_a, real_b = (to_signed(sent(x, device)) for x in crops[state.step])
             seed_step(settings.seed, state.step, ranks.rank)
             losses = _step(material.teacher, settings, state, real_a, real_b)
-            state.average.update(state.networks)
+            state.average.update(state.networks, state.step - 1)
             if keep:
                 keep.watch(state, losses)
             if state.step == last or state.step % settings.checkpoint_every == 0:
