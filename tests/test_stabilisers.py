@@ -35,6 +35,7 @@ EACH = [
     "--stabilisers.flip 0.3",
     "--stabilisers.noise 0.5 --stabilisers.noise-steps 20",
     "--stabilisers.replay-every 3 --stabilisers.replay-steps 2",
+    "--stabilisers.augment color,translation,cutout",
     "--stabilisers.average 0.9",
     "--networks.generator.noise 0.1",
     "--networks.generator.activation leaky_relu",

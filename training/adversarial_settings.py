@@ -12,6 +12,7 @@ from pydantic import (
     PositiveInt,
 )
 
+from training.augmentation import Change
 from training.optimizers import OptimizerName
 from training.stabilisers import Smoothing
 
@@ -73,6 +74,9 @@ class Stabilisers(BaseModel):
     zero over --stabilisers.noise-steps (arXiv:1610.04490)."""
     noise_steps: PositiveInt = 10_000
     """Steps after which that noise is gone."""
+    augment: tuple[Change, ...] = ()
+    """Change whatever discriminators see at random, so that they cannot learn a few pictures by
+    heart, as color,translation,cutout (arXiv:2006.10738); for less than some hundred pictures."""
     replay_every: NonNegativeInt = 0
     """From one replay to the next, in steps: both sides meet the other side as it was then
     (ganhacks, tip 8). 0: never."""

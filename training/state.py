@@ -17,6 +17,7 @@ from cyclegan.history import HistoryBuffer
 from cyclegan.networks import Networks
 from cyclegan.objectives import Images
 from training.adversarial_settings import Judging
+from training.augmentation import Augmentation
 from training.beginning import first_networks
 from training.chart import Chart
 from training.compiled import compile_networks
@@ -47,6 +48,7 @@ class TrainState:
     ranks: Ranks
     history_a: HistoryBuffer
     history_b: HistoryBuffer
+    augmentation: Augmentation
     noise: InstanceNoise
     replay: Replay
     excess: ExcessPenalty
@@ -56,9 +58,9 @@ class TrainState:
     """How often the run went back to an earlier checkpoint; each time halves the learning rate."""
     step: int = 0
 
-    def noisy(self, images: Images) -> Images:
+    def shown(self, images: Images) -> Images:
         """Give `images` as the discriminators see them in this step."""
-        return self.noise.add(images, self.step)
+        return self.noise.add(self.augmentation(images), self.step)
 
     def opponents(self) -> Networks:
         """Give those that the networks meet in this step: themselves, or as they were before."""
@@ -125,6 +127,7 @@ class TrainState:
             ranks=ranks,
             history_a=HistoryBuffer(settings.history, seed=2 * seed),
             history_b=HistoryBuffer(settings.history, seed=2 * seed + 1),
+            augmentation=Augmentation(steady.augment),
             noise=InstanceNoise(steady.noise, steady.noise_steps),
             replay=Replay(steady.replay_every, steady.replay_steps),
             excess=ExcessPenalty(steady.saturation, steady.spikes, generators),
