@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from conftest import change
+from conftest import change, types_unchecked
 from torch import nn
 
 from cyclegan.__main__ import main
@@ -49,9 +49,8 @@ def pictures():
 
 def started(settings):
     """Students at their beginning, and their teacher."""
-    teacher, state = Teacher.of(settings, CPU), TrainState.start(settings, CPU)
-    teacher.lend_discriminators(state.networks, settings)
-    return state, teacher
+    teacher = Teacher.of(settings, CPU)
+    return TrainState.start(settings, CPU, teacher=teacher.trained), teacher
 
 
 def test_students_come_nearer_to_what_the_teacher_makes(taught):
@@ -189,6 +188,44 @@ def test_discriminators_of_the_run_that_students_begin_with_come_before_the_teac
     assert same(of_model.networks.gen_ab, theirs.gen_ab)
     taughts = Checkpoint.load(taught.teacher / "latest.pt").networks()
     assert same(of_model.networks.disc_a, taughts.disc_a)
+
+
+def test_discriminators_of_a_run_that_played_for_something_else_leave_it_to_the_teachers(
+    taught, tiny_settings, tmp_path
+):
+    former = change(tiny_settings, run=tmp_path / "former", steps=1, objective="hinge")
+    train(former)
+    taughts = Checkpoint.load(taught.teacher / "latest.pt").networks()
+
+    state, _ = started(change(taught, networks=former.networks, start_from=former.run))
+
+    assert same(state.networks.disc_a, taughts.disc_a)
+
+
+@types_unchecked()
+def test_going_back_to_the_start_is_to_the_teachers_discriminators(taught, monkeypatch):
+    monkeypatch.setattr(Doctor, "EVERY", 4)
+    begun = []
+    around = TrainState.around
+
+    def watched(networks, *rest):
+        begun.append(first_of(networks.disc_a).clone())
+        return around(networks, *rest)
+
+    monkeypatch.setattr(TrainState, "around", watched)
+    fresh = {"steps": 12, "preset": "tiny", "schedule": Schedule(learning_rate=10.0)}
+
+    with pytest.raises(TrainingFailed, match="after going back 3 times"):
+        train(change(taught, **fresh, on_failure="rollback"))
+
+    assert len(begun) == 4
+    assert all(torch.equal(weights, begun[0]) for weights in begun)
+    theirs = Checkpoint.load(taught.teacher / "latest.pt").networks()
+    assert torch.equal(begun[0], first_of(theirs.disc_a))
+
+
+def first_of(network: nn.Module) -> nn.Parameter:
+    return next(network.parameters())
 
 
 def test_discriminators_of_another_shape_begin_new(taught):

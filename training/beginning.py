@@ -7,8 +7,13 @@ from training.settings import TrainSettings
 from training.trained import Trained
 
 
-def first_networks(settings: TrainSettings) -> Networks:
+def first_networks(settings: TrainSettings, teacher: Trained | None = None) -> Networks:
     """Draw weights from `settings.seed`, and put those to start from in their place.
+
+    Args:
+        settings: Of the new run.
+        teacher: Of a distillation, with whose discriminators it begins where they fit, unless it
+            starts from a run whose discriminators do.
 
     Raises:
         CheckpointError: The checkpoint to start from cannot be read, or is of another shape.
@@ -17,6 +22,8 @@ def first_networks(settings: TrainSettings) -> Networks:
     """
     networks = Networks(settings.networks)
     initialise(networks, settings.seed)
+    if teacher is not None:
+        teacher.lend_discriminators(networks, settings.objective)
     if settings.start_from is None:
         return networks
     former = Trained.read(settings.start_from, "--start-from")

@@ -16,14 +16,12 @@ from torch.nn.functional import normalize
 
 from cyclegan.errors import UsageError
 from cyclegan.generator import Stages
-from cyclegan.networks import Networks
 from cyclegan.objectives import Codes, Images, Loss, l1_loss
 from training.imitation_settings import DistillSettings, ImitationWeights
-from training.settings import TrainSettings
 from training.side import Played
 from training.state import TrainState
 from training.step import take_turns
-from training.trained import Trained, is_model
+from training.trained import Trained
 
 
 class DistillLosses(NamedTuple):
@@ -43,7 +41,7 @@ class Teacher:
     """The networks of another training, which learn no more."""
 
     def __init__(self, trained: Trained, device: torch.device) -> None:
-        self._trained = trained
+        self.trained = trained
         self._gen_ab = trained.gen_ab.to(device).eval()
         self._gen_ba = trained.gen_ba.to(device).eval()
 
@@ -73,14 +71,6 @@ class Teacher:
         for weights in (*self._gen_ab.state_dict().values(), *self._gen_ba.state_dict().values()):
             digest.update(weights.numpy(force=True).tobytes())
         return digest.hexdigest()[:16]
-
-    def lend_discriminators(self, networks: Networks, settings: TrainSettings) -> None:
-        """Let those of `networks` begin with what the teacher's know, if they have one shape.
-
-        Unless they begin with what those of another run know.
-        """
-        if settings.start_from is None or is_model(settings.start_from):
-            self._trained.lend_discriminators(networks, settings.objective)
 
     @torch.no_grad()
     def show(self, real_a: Images, real_b: Images) -> tuple[Stages, Stages]:

@@ -129,10 +129,7 @@ def _first_state(
 ) -> TrainState:
     if former:
         return TrainState.restore(former, settings, device, ranks)
-    state = TrainState.start(settings, device, ranks)
-    if material.teacher:
-        material.teacher.lend_discriminators(state.networks, settings)
-    return state
+    return TrainState.start(settings, device, ranks, material.lender)
 
 
 def _train_until(
@@ -149,7 +146,7 @@ def _train_until(
         while settings.on_failure == "rollback" and state.ranks.any(is_given_up(state, settings)):
             failed = Failed.of(state)
             del state
-            state, finding = roll_back(failed, settings, device)
+            state, finding = roll_back(failed, settings, device, material.lender)
             if state.ranks.is_first:
                 logger.warning(finding.sentence)
                 with Report(settings.run, state.step) as report:

@@ -19,6 +19,7 @@ from training.finding import Finding
 from training.ranks import Ranks
 from training.settings import TrainSettings
 from training.state import TrainState
+from training.trained import Trained
 from training.validation import Score, read_scores
 
 HEALTHY = "healthy.pt"
@@ -96,9 +97,15 @@ class Failed(NamedTuple):
 
 
 def roll_back(
-    failed: Failed, settings: TrainSettings, device: torch.device
+    failed: Failed, settings: TrainSettings, device: torch.device, teacher: Trained | None
 ) -> tuple[TrainState, Finding]:
     """Go back, together, to the last healthy checkpoint, or to the start, with half the rate.
+
+    Args:
+        failed: What it goes back from.
+        settings: Of the run.
+        device: Where it computes.
+        teacher: Of a distillation, as when it began.
 
     Raises:
         TrainingFailed: It has been done often enough.
@@ -111,7 +118,7 @@ def roll_back(
         )
     healthy = last_healthy(settings)
     if healthy is None:
-        state = TrainState.start(settings, device, failed.ranks)
+        state = TrainState.start(settings, device, failed.ranks, teacher)
     else:
         state = TrainState.restore(healthy, settings, device, failed.ranks)
     state.rollbacks = failed.rollbacks + 1

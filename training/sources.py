@@ -17,6 +17,7 @@ from training.pictures import fingerprint, picture_files, smaller_than
 from training.ranks import Ranks
 from training.samples import Samples, evenly
 from training.settings import PATHS, TrainSettings
+from training.trained import Trained
 from training.validation import Validation
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,11 @@ class Material:
     """On the first rank of a run that is measured."""
     teacher: Teacher | None
     """Of a distillation."""
+
+    @property
+    def lender(self) -> Trained | None:
+        """Whose discriminators a distillation begins with."""
+        return self.teacher.trained if self.teacher else None
 
     @classmethod
     def of(
@@ -113,8 +119,9 @@ def _warn_of_small_pictures(files: Files, settings: TrainSettings) -> None:
         if small := smaller_than(pictures, settings.crop):
             logger.warning(
                 "%d of %d pictures of %s are smaller than the crop of %d pixels: they are enlarged "
-                "and look blurred; `cyclegan check-data` names them and a --crop that fits",
-                small, len(pictures), name, settings.crop,
+                "and look blurred; `cyclegan check-data --crop %d --load-size %d` names them and a "
+                "--crop that fits",
+                small, len(pictures), name, settings.crop, settings.crop, settings.load_size,
             )  # fmt: skip
 
 

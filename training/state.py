@@ -29,6 +29,7 @@ from training.recording import RecordedSide, is_recordable
 from training.settings import PATHS, TrainSettings
 from training.side import Autocast, Side
 from training.stabilisers import Average, InstanceNoise, LabelDraw, Replay
+from training.trained import Trained
 
 _RANKS_APART = 1_000_003  # seeds; so that histories of different ranks choose differently
 
@@ -73,14 +74,18 @@ class TrainState:
 
     @classmethod
     def start(
-        cls, settings: TrainSettings, device: torch.device, ranks: Ranks = ALONE
+        cls,
+        settings: TrainSettings,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+        teacher: Trained | None = None,
     ) -> "TrainState":
-        """Begin at step 0; everything follows from `settings.seed`.
+        """Begin at step 0; everything follows from `settings.seed`, and whom it learns from.
 
         Raises:
             CycleGANError: The networks to start from cannot be read, or do not fit.
         """
-        return cls.around(first_networks(settings), settings, device, ranks)
+        return cls.around(first_networks(settings, teacher), settings, device, ranks)
 
     @classmethod
     def around(
