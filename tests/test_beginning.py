@@ -133,6 +133,14 @@ def test_domains_are_called_as_in_what_a_run_begins_with(former, tmp_path, start
     assert train_settings([*words, "--names=hot,cold"]).names == ("hot", "cold")
 
 
+def test_a_run_goes_on_under_its_own_names_when_what_it_began_with_is_gone(former, tmp_path):
+    again = former.model_copy(update={"start_from": former.run, "run": tmp_path / "again"})
+    train(again)
+    words = ["--data", "data", "--run", str(again.run), "--start-from", str(tmp_path / "gone")]
+
+    assert train_settings(words).names == ("summer", "winter")
+
+
 def test_domains_have_no_names_of_what_cannot_be_read(tmp_path):
     words = ["--data", "data", "--run", "new", "--start-from", str(tmp_path / "nothing")]
 

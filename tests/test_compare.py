@@ -369,3 +369,16 @@ def test_the_machines_table_is_json_for_anyone(drawn, tmp_path):
 
     assert contents["steps"] == 2
     assert contents["rows"][0]["to_b"]["mean"] == contents["trials"][0]["errors"]["to_b"]
+
+
+def test_domains_are_called_as_in_the_run_that_all_start_from(drawn, tmp_path):
+    former = settings_of("lsgan", "--data", f"{drawn}", "--steps", "1", run=tmp_path / "former")
+    train(former)
+    begin = ["--steps", "1", "--start-from", f"{former.run}", "--seeds", "1"]
+    given = words(drawn, tmp_path / "out", "lsgan", *begin)
+    place = given.index("--names")
+
+    run([*given[:place], *given[place + 2 :]])
+
+    checkpoint = Checkpoint.load(tmp_path / "out" / "lsgan-seed0" / "latest.pt")
+    assert checkpoint.domains == ("summer", "winter")
