@@ -48,15 +48,16 @@ def plan_jobs(inputs: Sequence[Path], out: Path, format: PictureFormat | None) -
 
 
 def other_files(inputs: Sequence[Path], out: Path) -> list[Path]:
-    """List what `plan_jobs` passes over in folders: visible files not named like pictures."""
+    """List what `plan_jobs` passes over in folders, once each: visible files of other names."""
     results = out.resolve()
-    return [
-        folder / name
+    others = {
+        (folder / name).resolve(): folder / name
         for folder in inputs
         if folder.is_dir()
         for name in _searched(folder, results)
         if not is_picture_name(name)
-    ]
+    }
+    return list(others.values())
 
 
 def _pictures(given: Path, out: Path) -> Iterator[tuple[Path, Path]]:

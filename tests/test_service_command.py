@@ -56,6 +56,7 @@ def test_a_variable_that_nothing_heeds_is_told_with_the_one_that_is_meant(monkey
     monkeypatch.setenv("CYCLEGAN_API_KEY", "secret")
     monkeypatch.setenv("CYCLEGAN_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("CYCLEGAN_MAX_EDGE", "512")
+    monkeypatch.setenv("CYCLEGAN_USER", "1000:1000")  # docker-compose.yml's
 
     warn_of_unknown_variables(ServiceSettings)
 
@@ -123,9 +124,17 @@ def test_the_service_serves_until_it_is_interrupted(tmp_path):
     models = str(write_models(tmp_path))
     command = [sys.executable, "-m", "service", "--port", "0", "--models", models]
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "CYCLEGAN_QUALTIY": "80"},
     ) as process:
-        line = next(line for line in process.stderr if "serving" in line)
+        begin = []
+        for line in process.stderr:
+            begin.append(line)
+            if "serving" in line:
+                break
         [url] = re.findall(r"serving summer2winter, winter2summer on (http://127.0.0.1:\d+)", line)
         with httpx2.Client(base_url=url) as client:
             answer = client.post("/v1/translate/summer2winter", content=b"no picture")
@@ -137,6 +146,7 @@ def test_the_service_serves_until_it_is_interrupted(tmp_path):
         process.send_signal(signal.SIGINT)
         log = process.stderr.read()
 
+    assert "CYCLEGAN_QUALTIY is no setting" in "".join(begin)
     assert health.json() == {"status": "ready"}
     assert answer.status_code == 415
     if policies:  # the event loop answers health checks at once, the codecs take no core from it

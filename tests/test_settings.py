@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from cyclegan.__main__ import main
 from cyclegan.errors import UsageError
 from training.settings import Schedule, TrainSettings
 from training.train_command import read_settings
@@ -130,4 +131,18 @@ def test_help_needs_no_python_to_be_understood(capsys):
     assert "--names TEXT,TEXT " in text
     assert "if not given. (default: a,b) --recipe PATH" in text
     assert "Folder of domain B. --run PATH" in text
-    assert not re.search(r"null|None|tuple|\b(int|float|str)\b", text)
+    assert not re.search(PYTHON, text)
+
+
+PYTHON = r"null|None|tuple|list\[|\b(int|float|str|Path)\b"
+
+
+@pytest.mark.parametrize(
+    "verb",
+    ["distill", "compare", "check-data", "export", "evaluate", "translate", "serve"],
+)
+def test_no_verb_speaks_python_in_its_help(verb, capsys):
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+
+    assert not re.search(PYTHON, capsys.readouterr().out)

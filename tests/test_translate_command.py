@@ -108,7 +108,7 @@ def test_files_that_are_passed_over_are_told_by_their_endings(translate, tmp_pat
         (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "in" / name).touch()
 
-    translate(picture.parent, picture, out=tmp_path / "in/out")
+    translate(picture.parent, picture, picture.parent, out=tmp_path / "in/out")
     assert "3 passed over, which are not named like pictures (.heic, no ending)" in (
         " ".join(capsys.readouterr().err.split())
     )

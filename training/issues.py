@@ -90,8 +90,8 @@ def _passed_over(part: Part) -> Iterator[Issue]:
         yield Issue(
             kind="passed-over",
             fatal=False,
-            sentence=f"{part.name}: {_files(len(part.others))} passed over by their names "
-            f"({listed}); if there are pictures among them, save them as JPEG or PNG",
+            sentence=f"{part.name}: {_files(len(part.others))} passed over by name "
+            f"({listed}); save what is a picture as JPEG or PNG",
             files=[str(file) for file in part.others],
         )
 
