@@ -23,8 +23,8 @@ Translate pictures between two domains that nobody has paired.
   translate       translate pictures and folders with an exported model
   serve           serve exported models over HTTP
 
-cyclegan VERB --help tells what a verb takes; translate and serve take --ray, to work on several
-machines with Ray, and then tell with --ray --help what they take.
+cyclegan VERB --help tells what a verb takes. With --ray, translate and serve work on several
+machines; see cyclegan translate --ray --help and cyclegan serve --ray --help.
 """
 
 _ROOMS = ("cyclegan", "evaluation", "training", "service")

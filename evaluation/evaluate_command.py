@@ -47,7 +47,7 @@ class EvaluateSettings(BaseModel):
     """Pixels a side to which all pictures are resized. If not given, the --load-size of the model's
     training, rounded down to a multiple of 32; 256 for a model that does not tell it."""
     most: Annotated[int, Field(ge=LEAST)] | None = None
-    """Pictures of each folder, spread over it; all if not given. Fewer make every number worse."""
+    """Pictures of each folder, spread over it; all if not given. Fewer raise all distances."""
     counterparts: bool = False
     """Pictures of the same name in testA and testB show the same scene: measure by those alone,
     and how far translations are from them, too."""
@@ -59,7 +59,7 @@ class EvaluateSettings(BaseModel):
     fid: bool = True
     """Measure FID and KID; --no-fid leaves them out, and downloads nothing."""
     seed: int = 0
-    """Of the patches that are compared and of the classifier."""
+    """Of the patches that are compared and of the classifiers."""
 
     @model_validator(mode="after")
     def _labels_have_counterparts(self) -> "EvaluateSettings":

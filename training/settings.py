@@ -68,8 +68,8 @@ class TrainSettings(BaseModel):
     flip: bool = True
     """Mirror half of the pictures; --no-flip for pictures with writing."""
     batch: PositiveInt = 1
-    """Pictures of each domain in a step, over all ranks. With k times as many, multiply
-    --schedule.learning-rate by the root of k, which is Adam's rule (arXiv:2205.10287)."""
+    """Pictures of each domain in a step, over all ranks. With k times as many, try the root of k
+    times the --schedule.learning-rate, a rough guide for Adam (after arXiv:2205.10287)."""
     accumulate: PositiveInt = 1
     """Parts in which each rank computes its pictures of a step, one after another: less memory."""
     recompute_activations: bool = False
@@ -85,7 +85,7 @@ class TrainSettings(BaseModel):
     Where it fails, training says so and goes on without."""
     cuda_graphs: bool = True
     """On a GPU, record a step and let the GPU repeat it without waiting for Python;
-    --no-cuda-graphs lets Python tell it anew each time."""
+    --no-cuda-graphs launches every step from Python."""
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     """Where to compute; auto takes the first of cuda, mps and cpu that is there."""
     checkpoint_every: PositiveInt = 1000
@@ -103,9 +103,9 @@ class TrainSettings(BaseModel):
     """Memory for decoded pictures, in MiB; more of them lie in a file in the run's folder, which
     vanishes when training ends."""
     seed: int = Field(default=0, ge=0, lt=2**62)
-    """Start of all randomness: weights, order, crops, histories."""
+    """Seed for everything random: weights, order, crops, histories."""
     objective: Objective = "lsgan"
-    """What generators and discriminators play. A name brings the flags that its paper asks for, see
+    """The adversarial loss. A name brings the flags that its paper asks for, see
     docs/objectives.md; one given beside it wins."""
     judging: Judging = Judging()
     optimizers: Optimizers = Optimizers()
