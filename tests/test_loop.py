@@ -16,11 +16,16 @@ from PIL import Image
 
 from cyclegan.checkpoint import Checkpoint
 from cyclegan.errors import CheckpointError, DataError, UsageError
+from cyclegan.export_command import run as export
+from cyclegan.exported_weights import card_of
+from training.beginning import first_networks
 from training.folders import find_folders
 from training.loop import train
 from training.progress import TrainingBar
 from training.samples import Samples
+from training.saves import keep
 from training.sources import samples_of
+from training.state import TrainState
 from training.validation_settings import ValidationSettings
 
 
@@ -131,6 +136,39 @@ def test_samples_change_nothing_of_a_run_even_with_batch_norm(tiny_settings):
     train(rarely)
 
     assert_same(weights_of(often.run), weights_of(rarely.run))
+
+
+def test_states_are_kept_by_steps_to_export_and_to_start_from(tiny_settings, tmp_path):
+    settings = change(tiny_settings, keep_every=5)
+
+    state = train(settings)
+
+    names = [file.name for file in sorted(settings.run.glob("step-*"))]
+    assert names == ["step-0000005.pt", "step-0000010.pt"]
+    fifth = settings.run / names[0]
+    assert fifth.stat().st_size < 0.7 * (settings.run / "latest.pt").stat().st_size
+    export(["--run", str(fifth), "--out", str(tmp_path / "model")])
+    card = card_of(tmp_path / "model" / "a2b.onnx")
+    assert card.training.steps == 5
+    begun = first_networks(change(settings, start_from=fifth))
+    assert not same_weights(begun, state.networks)
+    again = train(change(settings, run=tmp_path / "again", steps=5))
+    assert same_weights(begun, again.networks)
+
+
+def same_weights(one, other):
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return all(torch.equal(mine, theirs) for mine, theirs in pairs)
+
+
+def test_weights_that_are_no_numbers_are_not_kept(tiny_settings):
+    settings = change(tiny_settings, keep_every=5)
+    state = TrainState.start(settings, torch.device("cpu"))
+    next(state.networks.parameters()).data.fill_(float("nan"))
+
+    keep(state, settings)
+
+    assert not list(settings.run.glob("step-*"))
 
 
 def test_a_finished_run_says_so_and_how_to_train_on(tiny_settings, caplog):

@@ -21,7 +21,8 @@ PICTURES = "pictures.json"
 # validation.pictures: scores on others cannot be compared with those of before.
 _FREE = PATHS - {"start_from"} | {
     "steps", "device",
-    "checkpoint_every", "sample_every", "log_every", "cache_mib", "doctor", "on_failure",
+    "checkpoint_every", "keep_every", "sample_every", "log_every", "cache_mib",
+    "doctor", "on_failure",
     "validation.every", "validation.best_by",
     "precision", "accumulate", "recompute_activations", "compile", "cuda_graphs",
 }  # fmt: skip

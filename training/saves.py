@@ -1,9 +1,10 @@
 """The checkpoints in a run's folder, and the way back to a healthy one.
 
 `latest.pt` is what the run continues from. If that one was taken during a failure, or when one may
-have begun, `healthy.pt` is the last from before.
+have begun, `healthy.pt` is the last from before. What is kept by steps is for export alone.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,17 @@ def save(state: TrainState, settings: TrainSettings) -> bool:
         write_atomically(settings.run / HEALTHY, latest.read_bytes())
     state.to_checkpoint(settings, histories[1:]).save(latest)
     return True
+
+
+def keep(state: TrainState, settings: TrainSettings) -> None:
+    """Write what can be exported of this step to a file of its own, unless it is not finite.
+
+    Raises:
+        CheckpointError: The disk is full or the folder cannot be written to.
+    """
+    if is_finite(state.networks):
+        kept = replace(state.to_checkpoint(settings), resume={})
+        kept.save(settings.run / f"step-{state.step:07}.pt")
 
 
 def is_given_up(state: TrainState, settings: TrainSettings) -> bool:

@@ -90,6 +90,9 @@ class TrainSettings(BaseModel):
     """Where to compute; auto takes the first of cuda, mps and cpu that is there."""
     checkpoint_every: PositiveInt = 1000
     """Steps from one checkpoint to the next."""
+    keep_every: NonNegativeInt = 0
+    """Steps from one state that is kept to the next, as step-0012000.pt, to choose by eye what to
+    export or to start from; without optimizers, so nothing continues from it. 0: none."""
     sample_every: PositiveInt = 1000
     """Steps from one grid of sample pictures to the next."""
     log_every: PositiveInt = 50

@@ -7,7 +7,7 @@ from training.distillation import DistillLosses
 from training.doctor import Doctor
 from training.progress import TrainingBar
 from training.report import Report
-from training.saves import BEST, kept_best
+from training.saves import BEST, keep, kept_best
 from training.settings import TrainSettings
 from training.sources import Material
 from training.state import TrainState
@@ -69,13 +69,20 @@ class Upkeep:
         self._bar.say(f"step {state.step}: {score.sentence}; {beside}")
 
     def show(self, state: TrainState, rate: float) -> None:
-        """Write losses and draw samples, where they are due, of a step with this learning rate."""
+        """Write losses, samples and states to keep, where they are due.
+
+        Args:
+            state: After the step.
+            rate: Learning rate of it.
+        """
         settings, finished = self._settings, state.step == self._last
         if finished or state.step % settings.log_every == 0:
             self._bar.show(self._report.losses(state.step, rate))
         if finished or state.step % settings.sample_every == 0:
             with uncompiled(settings):
                 self._report.sample(state.step, self._samples.grid(state.networks))
+        if settings.keep_every and state.step % settings.keep_every == 0:
+            keep(state, settings)
         every = settings.validation.every
         if self._validation and (finished or state.step % every == 0):
             self._validate(state, self._validation)
