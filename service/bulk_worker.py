@@ -12,6 +12,7 @@ from service.bulk_plan import BulkJob
 from service.bulk_settings import BulkSettings
 from service.errors import ClientError
 from service.formats import PictureFormat
+from service.full_size import laid_over, seen_by_model
 from service.images import encode
 from service.isolation import IsolatedReader
 from service.storage import FileSystem, read_file, write_file
@@ -79,6 +80,8 @@ class BulkWorker:
         order = self._settings.order(PictureFormat(job.format))
         data = read_file(self._origins[job.origin], job.source)
         picture = self._reader.submit(data, order).result().picture
-        pixels = self._inference.submit(self._translator, picture.pixels).result()
+        seen = seen_by_model(picture.pixels, order.model_edge)
+        translated = self._inference.submit(self._translator, seen).result()
+        pixels = laid_over(picture.pixels, seen, translated)
         result = encode(replace(picture, pixels=pixels), order.format, order.quality)
         write_file(self._out, job.target, result)

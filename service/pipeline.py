@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from service.formats import PictureFormat
+from service.full_size import laid_over, seen_by_model
 from service.images import Picture, decode_reduced, encode
 from service.translator import Translator
 
@@ -17,6 +18,8 @@ class Order:
     max_pixels: int
     max_edge: int | None = None
     """Longest side that is translated, in pixels; a larger picture is reduced before."""
+    model_edge: int | None = None
+    """Longest side that the model sees; its change of a larger picture is laid over that."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def translate_file(data: bytes, translator: Translator, order: Order) -> Result:
     watch = Stopwatch()
     given = read(data, order)
     watch.lap("decode")
-    pixels = translator.translate(given.picture.pixels)
+    seen = seen_by_model(given.picture.pixels, order.model_edge)
+    pixels = laid_over(given.picture.pixels, seen, translator.translate(seen))
     watch.lap("infer")
     encoded = encode(replace(given.picture, pixels=pixels), order.format, order.quality)
     watch.lap("encode")

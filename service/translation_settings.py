@@ -1,8 +1,9 @@
 """How files of pictures are to be translated, by this process or by many."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from cyclegan.errors import UsageError
 from service.catalogue import load_model
@@ -28,6 +29,10 @@ class TranslationSettings(BaseModel):
     """Quality of JPEG and WebP results."""
     max_edge: PositiveInt | None = None
     """Longest side of the results, in pixels; the pictures' own size if not given."""
+    model_edge: Annotated[int, Field(ge=64)] | None = None
+    """Longest side that the model sees of a larger picture, in pixels, as 1024; what it changes is
+    enlarged and laid over the picture in its own size. Saves time and memory, and strokes are as
+    much larger. Not for domains of other shapes, as label maps. Without it the model sees all."""
     max_pixels: Pixels = 50_000_000
     """Largest picture that is decoded, in pixels."""
     provider: ProviderChoice = "auto"
@@ -44,7 +49,7 @@ class TranslationSettings(BaseModel):
 
     def order(self, format: PictureFormat) -> Order:
         """Tell how to read a picture and to write its result."""
-        return Order(format, self.quality, self.max_pixels, self.max_edge)
+        return Order(format, self.quality, self.max_pixels, self.max_edge, self.model_edge)
 
     def load(self, threads: int) -> Translator:
         """Load the model that translates into the domain.

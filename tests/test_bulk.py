@@ -35,9 +35,11 @@ def bucket():
 @pytest.fixture
 def worker(tmp_path):
     model = write_models(tmp_path / "models") / "seasons"
-    settings = BulkSettings(model=model, to="winter", pictures=[], out="unused", provider="cpu")
 
-    def worker(origin, out):
+    def worker(origin, out, **more):
+        settings = BulkSettings(
+            model=model, to="winter", pictures=[], out="unused", provider="cpu", **more
+        )
         return BulkWorker(settings, [origin.filesystem], out.filesystem)
 
     return worker
@@ -135,6 +137,18 @@ def test_pictures_of_object_storage_are_translated_there(bucket, tmp_path, worke
     (tmp_path / "result.png").write_bytes(read_file(bucket, "bucket/out/deep/a.png"))
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "result.png")), 55)
     assert missing(jobs, out) == []
+
+
+def test_a_large_picture_keeps_its_size_where_the_model_sees_a_smaller_one(tmp_path, worker):
+    draw(tmp_path / "in/a.png", size=(300, 200))
+    origin, out = place_of(str(tmp_path / "in")), place_of(str(tmp_path / "out"))
+    jobs = plan_bulk([origin], out, None)
+
+    problems = problems_of(worker(origin, out, model_edge=64)(batch_of(jobs)))
+
+    assert list(problems.values()) == [""]
+    result = np.asarray(Image.open(tmp_path / "out/a.png"))
+    np.testing.assert_array_equal(result, np.full((300, 200, 3), 55))
 
 
 def test_a_bad_file_is_one_failure_among_results(tmp_path, worker):

@@ -10,6 +10,7 @@ from cyclegan.errors import ModelError, UsageError
 from service.app import create_app
 from service.settings import ServiceSettings
 from service.translate_command import run
+from service.translator import Translator
 
 
 @pytest.fixture
@@ -247,6 +248,25 @@ def test_a_picture_keeps_its_size_unless_told_otherwise(translate, tmp_path):
 
     translate(picture, "--max-edge", "100")
     assert pixels_of(tmp_path / "out/a.png").shape == (2, 100, 3)
+
+
+def test_a_picture_keeps_its_size_where_the_model_sees_a_smaller_one(translate, tmp_path):
+    picture = draw(tmp_path / "a.png", np.full((50, 2000, 3), 200, np.uint8))
+    seen = []
+    run_model = Translator.translate
+
+    def watched(self, pixels):
+        seen.append(pixels.shape)
+        return run_model(self, pixels)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Translator, "translate", watched)
+        translate(picture, "--model-edge", "100")
+
+    assert seen == [(2, 100, 3)]
+    np.testing.assert_array_equal(
+        pixels_of(tmp_path / "out/a.png"), np.full((50, 2000, 3), 55, np.uint8)
+    )
 
 
 def test_quality_makes_larger_files(translate, tmp_path, noise):
