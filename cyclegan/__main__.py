@@ -1,8 +1,11 @@
 """The front door: `cyclegan <verb>`. Imports a package only inside the verb that needs it."""
 
 import logging
+import re
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.metadata import version
 
 from cyclegan.errors import CycleGANError, TrainingFailed, UsageError
 
@@ -37,13 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except TrainingFailed as error:
-        sys.stderr.write(f"{error}\n")
+        _complain(str(error))
         return 1
     except CycleGANError as error:
-        sys.stderr.write(f"{error}\n")
+        _complain(str(error))
         return 2
     except PermissionError as error:
-        sys.stderr.write(f"{error.filename} may not be read; give the right to, or another path\n")
+        _complain(f"{error.filename} may not be read; give the right to, or another path")
         return 2
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in _ROOMS:
@@ -55,6 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _complain(sentence: str) -> None:
+    from cyclegan.printable import printable
+
+    sys.stderr.write(f"{printable(sentence)}\n")
+
+
 def _configure_logging() -> None:
     # Libraries tell much at INFO: the exporter names every node that it merges.
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -63,8 +72,11 @@ def _configure_logging() -> None:
 
 
 def _run(words: list[str]) -> int:
-    if not words or words[0] in ("-h", "--help"):
+    if not words or words[0] in ("-h", "--help", "help"):
         sys.stdout.write(USAGE)
+        return 0
+    if words[0] == "--version":
+        sys.stdout.write(f"cyclegan {version('cyclegan')}\n")
         return 0
     verb, *rest = words
     match verb:
@@ -95,7 +107,9 @@ def _run(words: list[str]) -> int:
         case "serve":
             from service.serve_command import run
         case _:
-            raise UsageError(f"cyclegan has no verb {verb!r}; see cyclegan --help")
+            [nearest] = get_close_matches(verb, re.findall(r"^  (\S+)", USAGE, re.M), n=1) or [None]
+            meant = f"; is {nearest} meant? S" if nearest else "; s"
+            raise UsageError(f"cyclegan has no verb {verb!r}{meant}ee cyclegan --help")
     return run(rest)
 
 

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "service": {
         "service",
         "cyclegan.atomic_file",
+        "cyclegan.printable",
         "cyclegan.command_line",
         "cyclegan.contract",
         "cyclegan.cores",

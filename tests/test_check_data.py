@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,11 @@ from PIL import Image
 from cyclegan.errors import UsageError
 from training.check_command import run
 from training.duplicates import NEAR_BITS, find_pairs
+from training.issues import LEAST_CROP
 from training.landscapes import draw_scene
+from training.presets import PRESETS
 from training.survey import PictureFacts, look_at, survey
+from training.train_command import read_settings
 
 SIDE = 32
 SIZES = ["--crop", "32", "--load-size", "36"]
@@ -57,6 +61,36 @@ def check(data, tmp_path, *words):
 def only_finding(facts):
     [issue] = facts["issues"]
     return issue
+
+
+@pytest.mark.parametrize("words", [["--data", "DIR"], ["--data=DIR"]])
+def test_the_folder_may_be_given_as_to_other_verbs(sound, words):
+    assert run([*(word.replace("DIR", str(sound)) for word in words), *SIZES]) == 0
+
+
+def test_the_least_crop_is_that_of_the_preset_that_needs_least():
+    leasts = [read_settings(["--run", "run", "--preset", name]).least_crop for name in PRESETS]
+
+    assert min(leasts) == LEAST_CROP
+
+
+@pytest.mark.parametrize("crop", ["18", "12"])
+def test_a_crop_that_training_refuses_is_refused(sound, crop):
+    with pytest.raises(UsageError, match=f"crop is {crop} pixels; training takes multiples of 4"):
+        run([str(sound), "--crop", crop, "--load-size", "40"])
+
+
+def test_names_that_are_no_text_or_command_a_terminal_are_told(data, tmp_path, capsys):
+    for name in (b"\xff.heic", b"\x1b[31mred.heic"):
+        (data / "testB" / os.fsdecode(name)).write_bytes(b"-")
+
+    _, facts = check(data, tmp_path)
+
+    assert [Path(file).name for file in only_finding(facts)["files"]] == [
+        r"\x1b[31mred.heic",
+        r"\udcff.heic",
+    ]
+    assert "\x1b[31m" not in capsys.readouterr().out
 
 
 def test_a_sound_data_set_can_be_trained_on(sound, tmp_path, capsys):

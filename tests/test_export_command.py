@@ -124,11 +124,15 @@ def test_the_way_back_is_put_beside_its_model(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["export", "--run", "nowhere", "--out", "m"], "nowhere holds no latest.pt"),
+        (
+            ["export", "--run", "nowhere", "--out", "m"],
+            "nowhere does not exist; expected the --run",
+        ),
         (["export", "--run", "nowhere"], "give --out models/NAME, --triton DIR or --reference"),
         (["import-weights", "no.pth", "--out", "m", "--names", "a,b"], "no.pth does not exist"),
         (["import-weights", "no.pth", "--out", "m"], "--names is missing"),
-        (["translat"], "cyclegan has no verb 'translat'; see cyclegan --help"),
+        (["translat"], "no verb 'translat'; is translate meant? See cyclegan --help"),
+        (["go"], "cyclegan has no verb 'go'; see cyclegan --help"),
     ],
 )
 def test_a_wrong_command_is_answered_in_one_line_and_leaves_nothing(

@@ -72,7 +72,7 @@ def test_a_folder_that_is_named_like_a_picture_is_none(tmp_path):
     [
         ((), "holds no file"),
         (("notes.txt",), "holds 1 file, which is no picture"),
-        (("a.txt", "b.mp4", "c.gif"), "holds 3 files, none of them a picture"),
+        (("a.txt", "b.mp4", "c.psd"), "holds 3 files, none of them a picture"),
     ],
 )
 def test_a_folder_without_pictures_says_what_it_holds_instead(tmp_path, names, message):

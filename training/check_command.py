@@ -14,9 +14,10 @@ from rich.text import Text
 
 from cyclegan.command_line import parse, write_json
 from cyclegan.errors import DataError
+from cyclegan.generator import Generator
 from training.check_data import DataReport, PartFacts, Size, check_data
 from training.folders import find_folders
-from training.issues import Issue
+from training.issues import LEAST_CROP, Issue
 from training.progress import tracked
 from training.survey import PictureFacts, Unreadable
 
@@ -43,6 +44,11 @@ class CheckSettings(BaseModel):
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "CheckSettings":
+        if self.crop % Generator.SIZE_MULTIPLE or self.crop < LEAST_CROP:
+            raise ValueError(
+                f"crop is {self.crop} pixels; training takes multiples of "
+                f"{Generator.SIZE_MULTIPLE} from {LEAST_CROP} on"
+            )
         if self.load_size < self.crop:
             raise ValueError(
                 f"load-size is {self.load_size} pixels, less than the crop of {self.crop}; "
@@ -53,7 +59,9 @@ class CheckSettings(BaseModel):
 
 def run(arguments: Sequence[str]) -> int:
     """Report on a data set; 0 if it can be trained on, 1 if not."""
-    settings = parse(CheckSettings, arguments, "cyclegan check-data")
+    # Every other verb has a flag for the folder, so people give one here, too.
+    words = [word.removeprefix("--data=") for word in arguments if word != "--data"]
+    settings = parse(CheckSettings, words, "cyclegan check-data")
     report = _check(settings)
     console = Console(highlight=False)
     _show(report, console)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from cyclegan.errors import DataError
 from training.duplicates import Pair, find_pairs
 from training.folders import DataFolders
-from training.issues import Issue, Part, find_issues
+from training.issues import Issue, Part, Shown, find_issues
 from training.pictures import other_files, picture_files
 from training.survey import PictureFacts, Unreadable, survey
 
@@ -27,7 +27,7 @@ class PartFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    folder: str
+    folder: Shown
     pictures: int
     """Those that can be read."""
     unreadable: int

@@ -4,15 +4,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from cyclegan.printable import printable
 from training.duplicates import Pair
 from training.survey import PictureFacts, Unreadable
 
 _FEW = 100  # the published data sets begin at 400 a domain
 _UNBALANCED = 4
+LEAST_CROP = 16
+"""Pixels that the discriminators of `--preset tiny` need, which need the fewest."""
 _FAR_FROM_SQUARE = 1.5  # 3:2, what most cameras take, is 1.5
+
+
+Shown = Annotated[str, AfterValidator(printable)]
+"""Names files, whose names may hold anything."""
 
 
 class Issue(BaseModel):
@@ -24,9 +32,9 @@ class Issue(BaseModel):
     """The same word for the same kind of trouble."""
     fatal: bool
     """Training would fail."""
-    sentence: str
+    sentence: Shown
     """What was found, and what to do."""
-    files: list[str] = []
+    files: list[Shown] = []
     """The files that are meant, pairs in one line."""
 
 
@@ -123,13 +131,16 @@ def _unbalanced(training: Sequence[Part]) -> Iterator[Issue]:
 def _small(part: Part, crop: int, load_size: int) -> Iterator[Issue]:
     small = [p for p in part.pictures if min(p.width, p.height) < crop]
     if small:
-        fitting = max(4, min(min(p.width, p.height) for p in small) // 4 * 4)
+        fitting = min(min(p.width, p.height) for p in small) // 4 * 4
+        ways_out = "delete them or take larger ones"
+        if fitting >= LEAST_CROP:
+            ways_out += f", or train with --crop {fitting} --load-size "
+            ways_out += f"{round(fitting * load_size / crop)}"
         yield Issue(
             kind="smaller-than-crop",
             fatal=False,
             sentence=f"{part.name}: {_pictures(len(small))} smaller than the crop of {crop} pixels "
-            f"would be enlarged to {load_size} × {load_size} and look blurred; take larger ones or "
-            f"train with --crop {fitting} --load-size {round(fitting * load_size / crop)}",
+            f"would be enlarged to {load_size} × {load_size} and look blurred; {ways_out}",
             files=[f"{p.file} ({p.width} × {p.height})" for p in small],
         )
 

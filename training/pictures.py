@@ -1,5 +1,6 @@
 """Pictures on disk, as training reads them: found, decoded upright and made RGB."""
 
+import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -19,7 +20,9 @@ from cyclegan.pixels import Pictures
 
 Square = UInt8[np.ndarray, "side side 3"]
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".avif"}
+)
 
 # By content, since downloaded pictures often carry the wrong suffix. Formats that start another
 # program (EPS starts Ghostscript) stay out.
@@ -100,8 +103,9 @@ def read_picture(file: Path) -> UInt8[np.ndarray, "h w 3"]:
 
 def fingerprint(files: Sequence[Path]) -> str:
     """Tell pictures from others by their names and sizes, without reading them."""
-    listed = "\n".join(f"{file.name} {file.stat().st_size}" for file in files)
-    return sha256(listed.encode()).hexdigest()[:8]
+    # Names are bytes to the system, and not always UTF-8.
+    listed = [b"%s %d" % (os.fsencode(file.name), file.stat().st_size) for file in files]
+    return sha256(b"\n".join(listed)).hexdigest()[:8]
 
 
 def picture_format(file: Path) -> str:
