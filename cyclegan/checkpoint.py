@@ -120,6 +120,11 @@ def checkpoint_of(run: Path) -> Path:
     Raises:
         CheckpointError: There is none.
     """
+    if not run.exists():
+        raise CheckpointError(
+            f"{run} does not exist; expected the --run of a `cyclegan train` that has saved, or a "
+            "checkpoint"
+        )
     latest = run / LATEST if run.is_dir() else run
     if not latest.exists():
         raise CheckpointError(
@@ -155,7 +160,10 @@ def load_tensors(path: Path) -> dict[str, Any]:
         RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError,
         struct.error,
     ):  # fmt: skip
-        raise CheckpointError(f"{path} is damaged, or was not written by torch.save") from None
+        raise CheckpointError(
+            f"{path} is damaged, or was not written by torch.save; take an intact copy, or another "
+            "file"
+        ) from None
     if not isinstance(contents, dict) or not all(isinstance(key, str) for key in contents):
         raise CheckpointError(
             f"{path} holds a {type(contents).__name__}; expected a dictionary with names as keys"

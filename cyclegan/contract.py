@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     PositiveFloat,
     PositiveInt,
@@ -44,8 +45,19 @@ def _two_names(names: tuple[str, str]) -> tuple[str, str]:
     return names
 
 
+def _as_many_as_domains(names: object) -> object:
+    """Say what pydantic would say of a tuple."""
+    if isinstance(names, list | tuple) and len(names) != 2:
+        raise ValueError("expected two names with a comma, as summer,winter")
+    return names
+
+
 DomainName = Annotated[str, AfterValidator(_checked_domain)]
-DomainNames = Annotated[tuple[DomainName, DomainName], AfterValidator(_two_names)]
+DomainNames = Annotated[
+    tuple[DomainName, DomainName],
+    BeforeValidator(_as_many_as_domains),
+    AfterValidator(_two_names),
+]
 
 
 class TrainingFacts(BaseModel):

@@ -115,4 +115,5 @@ class Engine:
         return OnnxRuntimeModel(model, self.provider, self.threads)
 
     def __str__(self) -> str:
-        return f"{_NAMES[self.provider]}, {self.precision}, {self.threads} threads"
+        plural = "" if self.threads == 1 else "s"
+        return f"{_NAMES[self.provider]}, {self.precision}, {self.threads} thread{plural}"

@@ -8,6 +8,9 @@ from cyclegan.errors import UsageError
 from service.formats import PictureFormat
 from service.picture_names import READ, is_hidden, is_picture_name, result_name
 
+_TOLD = 3
+"""Clashes that a message names."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -33,16 +36,20 @@ def plan_jobs(inputs: Sequence[Path], out: Path, format: PictureFormat | None) -
         UsageError: There is no picture, or a result would overwrite a picture or another result.
     """
     jobs: dict[Path, Job] = {}
+    clashes: list[str] = []
     for each in inputs:
         for source, name in _pictures(each, out):
             job = _job(source, out / name, format)
             # The same picture, named twice, is translated once.
             former = jobs.setdefault(job.target, job)
             if former.source.resolve() != source.resolve():
-                raise UsageError(
-                    f"{former.source} and {source} would both become {job.target}; "
-                    "translate them into different folders"
-                )
+                clashes.append(f"{former.source} and {source} would both become {job.target}")
+    if clashes:
+        more = f", and {len(clashes) - _TOLD} more" if len(clashes) > _TOLD else ""
+        raise UsageError(
+            f"{', '.join(clashes[:_TOLD])}{more}; rename one of each, or translate them into "
+            "different folders"
+        )
     _check_no_source_is_a_target(jobs)
     return list(jobs.values())
 

@@ -127,8 +127,21 @@ def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
     code = title.lower().replace(" ", "-")
-    record_of(request).note_problem(code, error.detail)
-    return _answer(request, error.status_code, code, title, error.detail, error.headers)
+    detail = _said_of_the_way(request, error) if error.detail == title else error.detail
+    record_of(request).note_problem(code, detail)
+    return _answer(request, error.status_code, code, title, detail, error.headers)
+
+
+def _said_of_the_way(request: Request, error: HTTPException) -> str:
+    """Say what is wrong with a path or a method, where the router says the status alone."""
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return "there is nothing at this path; /docs tells what there is"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = (error.headers or {}).get("Allow", "another method")
+            return f"{request.method} is not allowed at this path; it takes {allowed}"
+        case _:
+            return error.detail
 
 
 def _validation_error(request: Request, error: Exception) -> Response:

@@ -23,6 +23,7 @@ from rich.text import Text
 from cyclegan.command_line import parse
 from cyclegan.cores import available_cores
 from cyclegan.errors import CycleGANError, UsageError
+from cyclegan.printable import printable
 from service.errors import ClientError
 from service.folder import Job, other_files, plan_jobs
 from service.pipeline import translate_file
@@ -94,7 +95,7 @@ def _translate_all(jobs: Sequence[Job], work: Callable[[Job], str | None], conso
             for problem in workers.map(work, jobs):
                 if problem:
                     failed += 1
-                    progress.console.print(problem, markup=False, soft_wrap=True)
+                    progress.console.print(printable(problem), markup=False, soft_wrap=True)
                 progress.advance(task)
         except BaseException:
             workers.shutdown(cancel_futures=True)  # Ctrl-C: not after the last picture

@@ -118,7 +118,7 @@ def test_it_is_said_before_pictures_are_read_and_nothing_is_left(
 
 
 def test_a_file_that_is_not_there_is_said(former, tmp_path):
-    with pytest.raises(CheckpointError, match=r"holds no latest\.pt"):
+    with pytest.raises(CheckpointError, match="nothing does not exist; expected the --run of"):
         begun(former, tmp_path / "nothing")
 
 

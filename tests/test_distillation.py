@@ -300,7 +300,7 @@ def test_a_training_is_not_continued_as_a_distillation_nor_the_other_way(taught,
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--teacher", "nowhere"], r"nowhere holds no latest.pt; expected the --run of"),
+        (["--teacher", "nowhere"], r"nowhere does not exist; expected the --run of"),
         (["--teacher", "."], r"--teacher \. holds neither latest\.pt nor a2b\.onnx; expected"),
         ([], "--teacher is missing"),
     ],

@@ -411,6 +411,25 @@ def test_pictures_smaller_than_the_crop_are_enlarged(tiny_settings, tmp_path):
     assert state.step == 2
 
 
+def test_pictures_may_have_names_that_are_no_text(tiny_settings):
+    a = tiny_settings.data / "a"
+    next(a.iterdir()).rename(a / os.fsdecode(b"\xff.png"))
+
+    train(change(tiny_settings, steps=1))
+
+    assert (tiny_settings.run / "latest.pt").exists()
+
+
+@pytest.mark.parametrize("place", ["a", "a/deep/run", "b/run"])
+def test_a_run_among_its_own_pictures_is_refused(tiny_settings, place):
+    settings = change(tiny_settings, run=tiny_settings.data / place)
+
+    with pytest.raises(UsageError, match="whose pictures it is to train on"):
+        train(settings)
+
+    assert not (settings.run / "settings.json").exists()
+
+
 def test_a_device_that_is_not_there_is_said(tiny_settings):
     if torch.cuda.is_available():
         pytest.skip("needs a machine without CUDA")

@@ -344,13 +344,15 @@ def test_a_picture_with_too_many_pixels_is_422(client):
 
 
 def test_an_unknown_path_is_404(client):
-    assert_problem(client.get("/nowhere"), 404, "not-found")
+    detail = assert_problem(client.get("/nowhere"), 404, "not-found")
+    assert detail == "there is nothing at this path; /docs tells what there is"
 
 
 def test_another_method_is_405(client):
     response = client.get(URL)
 
-    assert_problem(response, 405, "method-not-allowed")
+    detail = assert_problem(response, 405, "method-not-allowed")
+    assert detail == "GET is not allowed at this path; it takes POST"
     assert response.headers["allow"] == "POST"
 
 

@@ -202,6 +202,27 @@ def test_two_pictures_that_would_become_one_are_refused_up_front(
     assert not (tmp_path / "out").exists()
 
 
+def test_all_that_would_become_one_is_told_at_once(translate, tmp_path):
+    for name in ("a.gif", "a.png", "b.png", "b.tif", "c.png"):
+        draw(tmp_path / "in" / name)
+
+    with pytest.raises(UsageError, match="rename one of each") as caught:
+        translate(tmp_path / "in")
+
+    assert str(caught.value).count("would both become") == 2
+
+
+def test_names_of_files_command_no_terminal(translate, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/\x1b[31mred.png").write_bytes(b"no picture")
+
+    translate(tmp_path / "in")
+
+    shown = capsys.readouterr().err
+    assert "\x1b[31mred.png" not in shown
+    assert r"\x1b[31mred.png: the bytes are of no known picture format" in shown
+
+
 def test_results_inside_the_folder_are_not_translated_again(translate, tmp_path):
     draw(tmp_path / "in/a.png")
 

@@ -29,7 +29,7 @@ from training.interruption import Interruption
 from training.pictures import picture_files
 from training.ranks import Ranks, joined_ranks
 from training.report import Report
-from training.run_folder import begin, former_checkpoint, locked_folder
+from training.run_folder import begin, check_run_apart, former_checkpoint, locked_folder
 from training.saves import Failed, check_success, is_given_up, roll_back, save
 from training.sentences import say_how_it_ended, say_what_begins, warn_of_slow_steps
 from training.settings import TrainSettings
@@ -57,6 +57,7 @@ def train(settings: TrainSettings) -> TrainState:
     device = choose_device(settings.device)
     prepare_device(device, settings.precision)
     folders = find_folders(settings.data, settings.domain_a, settings.domain_b)
+    check_run_apart(settings.run, folders)
     files = picture_files(folders.train_a), picture_files(folders.train_b)
     with joined_ranks(device) as ranks:
         _check_ranks(ranks, settings)

@@ -12,6 +12,7 @@ from cyclegan.atomic_file import write_atomically
 from cyclegan.checkpoint import LATEST, Checkpoint
 from cyclegan.errors import UsageError
 from training.continuation import PICTURES, check_same_settings
+from training.folders import DataFolders
 from training.saves import HEALTHY
 from training.settings import TrainSettings
 
@@ -67,6 +68,20 @@ def _forget_if_not_begun(run: Path) -> None:
     if run.exists() and [file.name for file in run.iterdir()] == [_LOCK]:
         (run / _LOCK).unlink()
         run.rmdir()
+
+
+def check_run_apart(run: Path, folders: DataFolders) -> None:
+    """Refuse a run among its own pictures: what it draws would be trained on.
+
+    Raises:
+        UsageError: It lies in one of their folders.
+    """
+    for folder in (folders.train_a, folders.train_b, folders.test_a, folders.test_b):
+        if folder and run.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"--run {run} lies in {folder}, whose pictures it is to train on, and what a run "
+                "draws would be among them; give another --run"
+            )
 
 
 def former_checkpoint(settings: TrainSettings) -> Checkpoint | None:
