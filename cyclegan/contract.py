@@ -46,7 +46,7 @@ def _two_names(names: tuple[str, str]) -> tuple[str, str]:
 
 
 def _as_many_as_domains(names: object) -> object:
-    """Say what pydantic would say of a tuple."""
+    """Say what is expected without the word tuple, which pydantic would use."""
     if isinstance(names, list | tuple) and len(names) != 2:
         raise ValueError("expected two names with a comma, as summer,winter")
     return names

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 
@@ -12,9 +11,9 @@ from service.bulk_plan import BulkJob
 from service.bulk_settings import BulkSettings
 from service.errors import ClientError
 from service.formats import PictureFormat
-from service.full_size import laid_over, seen_by_model
-from service.images import encode
+from service.full_size import seen_by_model
 from service.isolation import IsolatedReader
+from service.pipeline import written
 from service.storage import FileSystem, read_file, write_file
 
 _SECONDS = 10.0
@@ -82,6 +81,5 @@ class BulkWorker:
         picture = self._reader.submit(data, order).result().picture
         seen = seen_by_model(picture.pixels, order.model_edge)
         translated = self._inference.submit(self._translator, seen).result()
-        pixels = laid_over(picture.pixels, seen, translated)
-        result = encode(replace(picture, pixels=pixels), order.format, order.quality)
+        result = written(picture, seen, translated, order)
         write_file(self._out, job.target, result)

@@ -54,7 +54,13 @@ class OrderDesk:
     def order(self, format: PictureFormat, quality: int | None) -> Order:
         """Say how pictures are read and answered; without `quality` it is the usual one."""
         settings = self.settings
-        return Order(format, quality or settings.quality, settings.max_pixels, settings.max_edge)
+        return Order(
+            format,
+            quality or settings.quality,
+            settings.max_pixels,
+            settings.max_edge,
+            settings.model_edge,
+        )
 
     async def read(self, reading: Awaitable[Content]) -> Content:
         """Wait for the body, and note how long that took."""

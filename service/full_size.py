@@ -31,7 +31,7 @@ def laid_over(
         seen: What `seen_by_model` gave of them.
         translated: What the model made of that.
     """
-    if seen is pixels:
+    if seen is pixels:  # it has seen all
         return translated
     height, width, channels = pixels.shape
     result = np.empty_like(pixels)

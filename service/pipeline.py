@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from service.formats import PictureFormat
-from service.full_size import laid_over, seen_by_model
+from service.full_size import Pixels, laid_over, seen_by_model
 from service.images import Picture, decode_reduced, encode
 from service.translator import Translator
 
@@ -78,6 +78,16 @@ def read(data: bytes, order: Order) -> Read:
     return Read(picture, size)
 
 
+def written(picture: Picture, seen: Pixels, translated: Pixels, order: Order) -> bytes:
+    """Encode a picture as the model has changed what it has seen of it.
+
+    Raises:
+        ResultTooLong: A side is longer than the format can say.
+    """
+    pixels = laid_over(picture.pixels, seen, translated)
+    return encode(replace(picture, pixels=pixels), order.format, order.quality)
+
+
 def translate_file(data: bytes, translator: Translator, order: Order) -> Result:
     """Decode, translate and encode; blocks, so not for the event loop.
 
@@ -89,8 +99,8 @@ def translate_file(data: bytes, translator: Translator, order: Order) -> Result:
     given = read(data, order)
     watch.lap("decode")
     seen = seen_by_model(given.picture.pixels, order.model_edge)
-    pixels = laid_over(given.picture.pixels, seen, translator.translate(seen))
+    translated = translator.translate(seen)
     watch.lap("infer")
-    encoded = encode(replace(given.picture, pixels=pixels), order.format, order.quality)
+    encoded = written(given.picture, seen, translated, order)
     watch.lap("encode")
     return Result(encoded, given.picture.size, given.size, watch.timings)

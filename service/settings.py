@@ -25,6 +25,7 @@ from service.rates import Rates
 Quality = Annotated[int, Field(ge=1, le=100)]
 # From 89 MP on Pillow's own guard against decompression bombs says no.
 Pixels = Annotated[int, Field(ge=1, le=89_000_000)]
+ModelEdge = Annotated[int, Field(ge=64)]
 
 
 LogFormat = Literal["console", "json"]
@@ -90,6 +91,10 @@ class ServiceSettings(BaseSettings):
     max_edge: PositiveInt = 1024
     """Longest side that is translated, in pixels; a larger picture is reduced to it, the answer has
     the reduced size and says so in the header X-Resized-From."""
+    model_edge: ModelEdge | None = None
+    """Longest side that the models see of a picture, in pixels; what they change of a larger one is
+    enlarged and laid over it, so that --max-edge 4096 costs little time and memory. If not given
+    they see all that is left by --max-edge."""
     provider: ProviderChoice = "auto"
     """What runs the models: ONNX Runtime on the CPU (cpu) or on the GPU (cuda), or OpenVINO on the
     CPU; auto takes OpenVINO if it is installed, else cpu."""

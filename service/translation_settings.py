@@ -1,16 +1,15 @@
 """How files of pictures are to be translated, by this process or by many."""
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from cyclegan.errors import UsageError
 from service.catalogue import load_model
 from service.engine import Engine, Precision, ProviderChoice
 from service.formats import FormatName, PictureFormat
 from service.pipeline import Order
-from service.settings import Pixels, Quality
+from service.settings import ModelEdge, Pixels, Quality
 from service.translator import Translator
 
 
@@ -29,7 +28,7 @@ class TranslationSettings(BaseModel):
     """Quality of JPEG and WebP results."""
     max_edge: PositiveInt | None = None
     """Longest side of the results, in pixels; the pictures' own size if not given."""
-    model_edge: Annotated[int, Field(ge=64)] | None = None
+    model_edge: ModelEdge | None = None
     """Longest side that the model sees of a larger picture, in pixels, as 1024; what it changes is
     enlarged and laid over the picture in its own size. Saves time and memory, and strokes are as
     much larger. Not for domains of other shapes, as label maps. Without it the model sees all."""

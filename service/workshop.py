@@ -7,16 +7,15 @@ more is dropped before its next phase; a phase that has begun is finished, and h
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
-from dataclasses import replace
 
 from starlette.requests import ClientDisconnect
 
 from service.admission import Admission
 from service.batching import Inference, Pixels
 from service.errors import DeadlineExceeded
-from service.images import encode
+from service.full_size import seen_by_model
 from service.passage import Passage, Phases
-from service.pipeline import Order, Read, Result, Stopwatch
+from service.pipeline import Order, Read, Result, Stopwatch, written
 from service.translator import Translator
 
 Reader = Callable[[bytes, Order], "Future[Read]"]
@@ -102,10 +101,10 @@ class Workshop:
     ) -> Phases:
         given: Read = yield self._reader(data, order)
         watch.lap("decode")
-        pixels: Pixels = yield self._inference.submit(translator, given.picture.pixels)
+        seen = seen_by_model(given.picture.pixels, order.model_edge)
+        translated: Pixels = yield self._inference.submit(translator, seen)
         watch.lap("infer")
-        picture = replace(given.picture, pixels=pixels)
-        encoded: bytes = yield self._writers.submit(encode, picture, order.format, order.quality)
+        encoded: bytes = yield self._writers.submit(written, given.picture, seen, translated, order)
         watch.lap("encode")
         return Result(encoded, given.picture.size, given.size, watch.timings)
 

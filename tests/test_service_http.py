@@ -45,6 +45,19 @@ def client(models):
         yield client
 
 
+def test_a_large_picture_keeps_its_size_where_the_model_sees_a_smaller_one(models):
+    settings = ServiceSettings(
+        models=models, provider="cpu", max_edge=512, model_edge=64, threads=2
+    )
+    grey = np.full((150, 400, 3), 200, np.uint8)
+
+    with TestClient(create_app(settings)) as client:
+        response = post(client, png_of(grey), f"{URL}?format=png")
+
+    assert "x-resized-from" not in response.headers
+    np.testing.assert_array_equal(pixels_of(response), 255 - grey)
+
+
 @pytest.fixture
 def noise():
     return np.random.default_rng(0).integers(0, 256, (9, 14, 3), dtype=np.uint8)

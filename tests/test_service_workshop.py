@@ -130,8 +130,11 @@ def test_a_picture_goes_from_phase_to_phase():
     assert asked["decode"] == [(b"data", ORDER)]
     [(_, pixels)] = asked["infer"]
     assert pixels is BLACK
-    [(picture, format, quality)] = asked["encode"]
-    assert (picture.pixels is WHITE, format, quality) == (True, PictureFormat.PNG, 90)
+    [(picture, seen, translated, order)] = asked["encode"]
+    assert picture is READ.picture
+    assert seen is BLACK
+    assert translated is WHITE
+    assert order is ORDER
     assert (result.data, result.resized_from) == (b"a file", (30, 20))
     assert list(result.timings) == ["queue", *PHASES]
 
