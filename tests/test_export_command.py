@@ -1,3 +1,5 @@
+from importlib.metadata import version
+
 import pytest
 import torch
 from fake_models import write_inverting
@@ -163,3 +165,9 @@ def test_without_a_verb_the_verbs_are_told(capsys):
     out = capsys.readouterr().out
     for verb in ("train", "check-data", "export", "import-weights", "translate", "serve"):
         assert f"\n  {verb}" in out
+
+
+def test_the_version_is_told(capsys):
+    assert main(["--version"]) == 0
+
+    assert capsys.readouterr().out == f"cyclegan {version('cyclegan')}\n"

@@ -45,7 +45,9 @@ def test_pictures_are_found_in_all_subfolders_in_a_fixed_order(tmp_path):
     assert found == ["a.png", "b.jpg", "deep/b.tif", "deep/er/c.webp"]
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm"])
+@pytest.mark.parametrize(
+    "suffix", ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "avif"]
+)
 def test_a_suffix_counts_in_small_and_in_capital_letters(tmp_path, suffix):
     touch(tmp_path, f"a.{suffix}", f"b.{suffix.upper()}")
     assert len(picture_files(tmp_path)) == 2
@@ -89,12 +91,12 @@ def test_a_missing_folder_and_a_file_are_no_folders_of_pictures(tmp_path):
         picture_files(tmp_path / "a.jpg")
 
 
-@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "ppm"])
+@pytest.mark.parametrize("suffix", ["png", "bmp", "gif", "tif", "ppm"])
 def test_a_lossless_picture_is_read_byte_for_byte(tmp_path, quarters, suffix):
     np.testing.assert_array_equal(read_picture(save(tmp_path / f"a.{suffix}", quarters)), quarters)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "avif"])
 def test_a_lossy_picture_is_read_nearly(tmp_path, suffix):
     pixels = np.full((16, 16, 3), (200, 120, 40), np.uint8)
     read = read_picture(save(tmp_path / f"a.{suffix}", pixels, quality=95))
