@@ -209,14 +209,14 @@ def read_slowly(data, order):
     return read(data, order)
 
 service.app.read = read_slowly
-encode = service.workshop.encode
+written = service.workshop.written
 
-def encode_slowly(*arguments):
+def write_slowly(*arguments):
     if "--isolation" in sys.argv:
         time.sleep(float(sys.argv[1]))
-    return encode(*arguments)
+    return written(*arguments)
 
-service.workshop.encode = encode_slowly
+service.workshop.written = write_slowly
 sys.exit(main(["serve", *sys.argv[2:]]))
 """
 
