@@ -107,9 +107,9 @@ def _run(words: list[str]) -> int:
         case "serve":
             from service.serve_command import run
         case _:
-            [nearest] = get_close_matches(verb, re.findall(r"^  (\S+)", USAGE, re.M), n=1) or [None]
-            meant = f"; is {nearest} meant? S" if nearest else "; s"
-            raise UsageError(f"cyclegan has no verb {verb!r}{meant}ee cyclegan --help")
+            nearest = get_close_matches(verb, re.findall(r"^  (\S+)", USAGE, re.M), n=1)
+            see = f"is {nearest[0]} meant? See" if nearest else "see"
+            raise UsageError(f"cyclegan has no verb {verb!r}; {see} cyclegan --help")
     return run(rest)
 
 

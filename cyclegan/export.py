@@ -73,7 +73,8 @@ def to_onnx(generator: Generator, card: ModelCard) -> bytes:
     for key, value in card.to_metadata().items():
         model.metadata_props.add(key=key, value=value)
     content = model.SerializeToString()
-    difference = max(_difference(deployed, content, each) for each in checked_pictures())
+    session = CpuSession(content)
+    difference = max(_difference(deployed, session, each) for each in checked_pictures())
     if difference > ALLOWED_DIFFERENCE:
         raise ExportError(
             f"the ONNX model differs from the PyTorch model by up to {difference} of 255 levels "
@@ -148,8 +149,8 @@ def _traced(config: GeneratorConfig) -> ONNXProgram:
     return program
 
 
-def _difference(deployed: Deployed, content: bytes, pictures: PictureBytes) -> int:
+def _difference(deployed: Deployed, session: CpuSession, pictures: PictureBytes) -> int:
     with torch.inference_mode():
         expected = deployed(pictures)
-    actual = CpuSession(content).translated(pictures.numpy())
+    actual = session.translated(pictures.numpy())
     return int((expected.int() - torch.from_numpy(actual).int()).abs().max())

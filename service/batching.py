@@ -9,13 +9,11 @@ from threading import Condition
 from time import monotonic
 
 import numpy as np
-from jaxtyping import UInt8
 
 from cyclegan.errors import ModelError
+from service.images import Pixels
 from service.slices import keep_slices_whole
 from service.translator import Translator
-
-Pixels = UInt8[np.ndarray, "h w 3"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from service.geometry import reduced
-
-Pixels = UInt8[np.ndarray, "h w 3"]
+from service.images import Pixels
 
 
 def seen_by_model(pixels: Pixels, edge: int | None) -> UInt8[np.ndarray, "h2 w2 3"]:

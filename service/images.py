@@ -28,6 +28,9 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
+Pixels = UInt8[np.ndarray, "h w 3"]
+
+
 @dataclass(frozen=True)
 class Picture:
     """Upright sRGB pixels and the alpha that they came with.
@@ -36,7 +39,7 @@ class Picture:
     hides there is nobody's colour and would lead a model astray.
     """
 
-    pixels: UInt8[np.ndarray, "h w 3"]
+    pixels: Pixels
     alpha: UInt8[np.ndarray, "h w"] | None = None
 
     @property
@@ -172,7 +175,7 @@ def _to_image(picture: Picture) -> Image.Image:
     return image
 
 
-def _on_white(picture: Picture) -> UInt8[np.ndarray, "h w 3"]:
+def _on_white(picture: Picture) -> Pixels:
     if picture.alpha is None:
         return picture.pixels
     white = Image.new("RGB", picture.size, "white")

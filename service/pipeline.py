@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from service.formats import PictureFormat
-from service.full_size import Pixels, laid_over, seen_by_model
-from service.images import Picture, decode_reduced, encode
+from service.full_size import laid_over, seen_by_model
+from service.images import Picture, Pixels, decode_reduced, encode
 from service.translator import Translator
 
 

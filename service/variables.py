@@ -19,8 +19,9 @@ def warn_of_unknown_variables(settings: type[ServiceSettings]) -> None:
     """
     prefix = settings.model_config.get("env_prefix", "")
     known = {f"{prefix}{name}".upper() for name in settings.model_fields}
+    heeded = known | _OF_COMPOSE
     for name in sorted(os.environ):
-        if name.upper().startswith(prefix) and name.upper() not in known | _OF_COMPOSE:
+        if name.upper().startswith(prefix) and name.upper() not in heeded:
             nearest = get_close_matches(name.upper(), known, n=1, cutoff=0.9)
             meant = f"; is {nearest[0]} meant?" if nearest else ""
             logger.warning("%s is no setting, so it changes nothing%s", name, meant)

@@ -11,9 +11,10 @@ from concurrent.futures import Executor, Future
 from starlette.requests import ClientDisconnect
 
 from service.admission import Admission
-from service.batching import Inference, Pixels
+from service.batching import Inference
 from service.errors import DeadlineExceeded
 from service.full_size import seen_by_model
+from service.images import Pixels
 from service.passage import Passage, Phases
 from service.pipeline import Order, Read, Result, Stopwatch, written
 from service.translator import Translator

@@ -91,13 +91,13 @@ def distill_step(
         weights: Weights in the students' objective.
     """
     nets, adversary, opponents = state.networks, state.adversary, state.opponents()
-    shown, excess = state.shown, state.excess
+    seen, excess = state.seen, state.excess
 
     def imitate(real_a: Images, real_b: Images) -> Played:
         ab, ba = nets.gen_ab.stages(real_a), nets.gen_ba.stages(real_b)
         shown_ab, shown_ba = teacher.show(real_a, real_b)
-        adversarial_ab = adversary.generator_loss(opponents.disc_b, shown(ab.images))
-        adversarial_ba = adversary.generator_loss(opponents.disc_a, shown(ba.images))
+        adversarial_ab = adversary.generator_loss(opponents.disc_b, seen(ab.images))
+        adversarial_ba = adversary.generator_loss(opponents.disc_a, seen(ba.images))
         pixels_ab = l1_loss(ab.images, shown_ab.images)
         pixels_ba = l1_loss(ba.images, shown_ba.images)
         features_ab, features_ba = _inattention(ab, shown_ab), _inattention(ba, shown_ba)

@@ -59,7 +59,7 @@ class TrainState:
     """How often the run went back to an earlier checkpoint; each time halves the learning rate."""
     step: int = 0
 
-    def shown(self, images: Images) -> Images:
+    def seen(self, images: Images) -> Images:
         """Give `images` as the discriminators see them in this step."""
         return self.noise.add(self.augmentation(images), self.step)
 

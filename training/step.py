@@ -44,12 +44,12 @@ def train_step(
         weights: Weights in the generators' objective.
     """
     nets, adversary, opponents = state.networks, state.adversary, state.opponents()
-    shown, excess = state.shown, state.excess
+    seen, excess = state.seen, state.excess
 
     def play_generators(real_a: Images, real_b: Images) -> Played:
         fake_b, fake_a = nets.gen_ab(real_a), nets.gen_ba(real_b)
-        adversarial_ab = adversary.generator_loss(opponents.disc_b, shown(fake_b))
-        adversarial_ba = adversary.generator_loss(opponents.disc_a, shown(fake_a))
+        adversarial_ab = adversary.generator_loss(opponents.disc_b, seen(fake_b))
+        adversarial_ba = adversary.generator_loss(opponents.disc_a, seen(fake_a))
         cycle_a = l1_loss(nets.gen_ba(fake_b), real_a)
         cycle_b = l1_loss(nets.gen_ab(fake_a), real_b)
         identity_a = identity_b = real_a.new_zeros(())
@@ -97,12 +97,12 @@ def _update_discriminators(
     fakes: tuple[Images, ...],
 ) -> tuple[Loss, ...]:
     """Update both once on each batch, on real images and on fakes from the history."""
-    nets, adversary, shown = state.networks, state.adversary, state.shown
+    nets, adversary, seen = state.networks, state.adversary, state.seen
 
     def play_discriminators(real_a: Images, real_b: Images, old_a: Images, old_b: Images) -> Played:
         # The ½ makes discriminators learn at half the generators' speed (section 7.1).
-        judged_a = 0.5 * adversary.discriminator_loss(nets.disc_a, shown(real_a), shown(old_a))
-        judged_b = 0.5 * adversary.discriminator_loss(nets.disc_b, shown(real_b), shown(old_b))
+        judged_a = 0.5 * adversary.discriminator_loss(nets.disc_a, seen(real_a), seen(old_a))
+        judged_b = 0.5 * adversary.discriminator_loss(nets.disc_b, seen(real_b), seen(old_b))
         return Played(judged_a + judged_b, (judged_a, judged_b))
 
     judged: tuple[Loss, ...] = ()
